@@ -1,0 +1,76 @@
+// The ledger: SQLite holds every session, its usage per 15-minute bucket, and the buckets per account,
+// region, transport and label. LEDGER.md states the format and the guarantees.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/metering/slots.h"
+#include "common/metering/usage.h"
+
+namespace turnpike {
+
+// LedgerIdentity says which server writes: every session record carries it.
+struct LedgerIdentity {
+  std::string node;
+  std::string region;
+  std::string edge;
+  SessionId boot{};  // a fresh UUIDv7 of this start of the process
+};
+
+// BillableTotal is the sum of one account's billable payload in one region since the ledger began:
+// what `turn_billable_bytes_total` shows. It never decreases, restarts included.
+struct BillableTotal {
+  std::string account;
+  std::string region;
+  std::array<uint64_t, kDirectionCount> payload_bytes{};
+};
+
+// CheckpointStats says what one checkpoint did.
+struct CheckpointStats {
+  WallTime as_of{};         // everything relayed before it is in the ledger
+  uint64_t sessions = 0;    // records written
+  uint64_t freed_slots = 0;
+};
+
+// Ledger is the writer: one per directory, one thread. Nothing it does blocks a worker.
+class Ledger {
+ public:
+  // Open opens or creates `directory`/usage.db. It fails with a sentence that names the file and the
+  // remedy when the file is not a ledger, is damaged, is read-only, or has a newer schema.
+  static std::expected<std::unique_ptr<Ledger>, std::string> Open(const std::string& directory,
+                                                                  LedgerIdentity identity);
+  ~Ledger();
+
+  // Checkpoint stores the totals of every used slot in one transaction, then settles and frees slots.
+  // `as_of` is the wall time read before the call. On failure nothing in the slots has changed, the
+  // connection is closed, and the next call opens it anew; the error is a sentence for the log.
+  //
+  // Totals go in as absolute numbers; buckets grow by the difference to the session's stored totals,
+  // read in the same transaction: a repeated checkpoint changes nothing.
+  std::expected<CheckpointStats, std::string> Checkpoint(SlotFile& slots, WallTime as_of);
+
+  // Finish writes the last checkpoint and marks the ledger cleanly closed: until a server opens it
+  // again, its figures are complete.
+  std::expected<CheckpointStats, std::string> Finish(SlotFile& slots, WallTime as_of);
+
+  // BillableTotals lists the sums per account and region, in the order in which accounts first
+  // appeared: a cap on the number of metric series then always cuts the same ones.
+  const std::vector<BillableTotal>& BillableTotals() const;
+
+  // UnpersistedBytes counts billable bytes in the slots that the last commit does not hold.
+  uint64_t UnpersistedBytes(const SlotFile& slots) const;
+
+ private:
+  struct State;
+  explicit Ledger(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace turnpike

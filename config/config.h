@@ -1,0 +1,121 @@
+// Configuration as values. `keys.cc` has THE table that says how each member is written in YAML;
+// `load.cc` reads files. Nothing below `app` sees these types.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/log.h"
+#include "common/base/time.h"
+#include "common/net/five_tuple.h"
+#include "common/net/ip_set.h"
+#include "common/net/transport_address.h"
+
+namespace turnpike::config {
+
+struct Listener {
+  Transport transport = Transport::kUdp;
+  TransportAddress address;
+};
+
+struct RelayAddressConfig {
+  IpAddress bind;
+  std::optional<IpAddress> advertise;  // nullopt: as bound
+};
+
+struct PortRange {
+  uint16_t first = 10000;
+  uint16_t last = 60000;
+};
+
+struct UserConfig {
+  std::string username;
+  std::string password;
+  std::string account;  // empty: the username
+  std::string label;
+};
+
+// Config is everything that a configuration file says, defaults filled in.
+struct Config {
+  std::string node;    // default: the host name, filled in by Load
+  std::string region = "local";
+  std::string edge = "local";
+  uint32_t workers = 0;  // 0: auto, the CPUs that the process may use
+
+  std::vector<Listener> listen;  // default: udp on 0.0.0.0 and [::], port 3478
+
+  struct Relay {
+    std::vector<RelayAddressConfig> addresses;  // empty: the host's own, found at start
+    PortRange ports;
+    struct {
+      IpSet allow;
+      IpSet deny;
+    } peers;
+  } relay;
+
+  struct Auth {
+    std::string realm = "turnpike";
+    std::vector<std::string> secrets;  // newest first
+    std::vector<UserConfig> users;
+    Duration nonce_lifetime = std::chrono::hours(1);
+  } auth;
+
+  struct Limits {
+    Duration default_lifetime = std::chrono::seconds(600);
+    Duration max_lifetime = std::chrono::seconds(3600);
+    uint32_t permissions_per_allocation = 100;
+    uint32_t channels_per_allocation = 100;
+    uint32_t allocations_per_username = 0;  // 0: no limit
+  } limits;
+
+  struct Metering {
+    std::string directory = "/var/lib/turnpike";
+    Duration checkpoint = std::chrono::seconds(5);
+    uint32_t slots = 65536;  // sessions alive or waiting for the ledger, at most
+  } metering;
+
+  struct Admin {
+    TransportAddress address;  // default: 127.0.0.1:9641
+    uint32_t account_series = 1000;  // accounts shown in metrics; the rest is `_other`
+  } admin;
+
+  struct {
+    LogLevel level = LogLevel::kInfo;
+    LogFormat format = LogFormat::kJson;
+  } log;
+};
+
+// Problem is one thing wrong in a configuration file.
+struct Problem {
+  std::string file;
+  int line = 0;         // 1-based; 0 when it concerns the whole file
+  std::string key;      // dotted, with indexes: `listen[1].port`
+  std::string what;     // what is wrong and what would be right
+
+  // ToString renders `turnpike.yaml:12: listen[1].port: 70000 is not a port; use 1-65535`.
+  std::string ToString() const;
+};
+
+// Environment answers `${VAR}`: the value, or nullopt when it is not set. FileReader answers
+// `${file:PATH}` with the file's content less trailing newlines, or a sentence.
+using Environment = std::optional<std::string> (*)(std::string_view name);
+
+// Parse reads YAML text as if it stood in `file`. It returns every problem that it finds, not just
+// the first. Secrets never appear in a problem's text.
+std::expected<Config, std::vector<Problem>> Parse(std::string_view text, const std::string& file,
+                                                  Environment environment);
+
+// Load reads and parses the file at `path` with the process's environment.
+std::expected<Config, std::vector<Problem>> Load(const std::string& path);
+
+// Defaults returns what an empty file means.
+Config Defaults();
+
+// Reference renders every key with type, default, range and meaning: `turnpiked --help-config`.
+std::string Reference();
+
+}  // namespace turnpike::config

@@ -1,0 +1,55 @@
+// What the metrics and health endpoints read. `app` implements it; HTTP threads call it, so every
+// method is safe from any thread and returns published values, never live state that a worker mutates
+// unguarded.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/metering/ledger_status.h"
+#include "server/turn/stats.h"
+
+namespace turnpike {
+
+// WorkerView is what one relay worker shows. The counters are single-writer and safe to read.
+struct WorkerView {
+  const TurnStats* stats = nullptr;       // never null
+  const Counter* receive_overflows = nullptr;  // datagrams the kernel dropped (SO_RXQ_OVFL)
+  const Counter* loop_lag_ns = nullptr;   // gauge: the last measured lateness of the loop
+};
+
+// MetricsSource gives one scrape all that it needs.
+class MetricsSource {
+ public:
+  virtual ~MetricsSource() = default;
+
+  virtual std::vector<WorkerView> Workers() const = 0;
+  virtual std::shared_ptr<const LedgerStatus> Ledger() const = 0;  // never null
+
+  struct Gauges {
+    uint64_t ports_in_use = 0;
+    uint64_t ports_total = 0;
+    uint64_t reservations = 0;
+    uint64_t slots_in_use = 0;
+    uint64_t slots_total = 0;
+    bool draining = false;
+    bool config_last_reload_successful = true;
+  };
+  virtual Gauges ReadGauges() const = 0;
+
+  struct Identity {
+    std::string node;
+    std::string region;
+    std::string edge;
+    std::string version;
+    uint32_t account_series = 1000;  // accounts shown; the rest is `_other`
+  };
+  virtual const Identity& identity() const = 0;
+
+  // Ready says whether the server takes new allocations; when not, `why` gets a word for the answer.
+  virtual bool Ready(std::string* why) const = 0;
+};
+
+}  // namespace turnpike

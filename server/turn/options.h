@@ -1,0 +1,44 @@
+// What the core needs to know of the configuration. `app` maps Config to it; the core never sees
+// Config.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/time.h"
+#include "common/net/ip_set.h"
+#include "common/net/transport_address.h"
+#include "server/turn/credentials.h"
+#include "server/turn/peer_filter.h"
+
+namespace turnpike {
+
+// RelayAddress is an address that relays are opened on, and the one that clients and peers are told:
+// they differ behind a 1:1 NAT.
+struct RelayAddress {
+  IpAddress bind;
+  IpAddress advertise;
+};
+
+// TurnOptions are the rules one core serves by. Shared parts are immutable; a reload swaps the whole.
+struct TurnOptions {
+  std::string realm;
+  std::string software;  // SOFTWARE in authenticated answers; empty: none
+  std::vector<RelayAddress> relay_addresses;
+  std::shared_ptr<const Credentials> credentials;
+  std::shared_ptr<const PeerFilter> peer_filter;
+
+  Duration default_lifetime = std::chrono::seconds(600);  // RFC 8656 §7.2
+  Duration max_lifetime = std::chrono::seconds(3600);     // §7.2 recommends at most one hour
+  Duration nonce_lifetime = std::chrono::seconds(3600);   // RFC 8489 §9.2: at most one hour
+  uint32_t max_permissions = 100;                         // per allocation; more get 508
+  uint32_t max_channels = 100;                            // per allocation; more get 508
+  uint32_t max_allocations = 0;                           // per core; 0: as the ports allow
+  uint32_t max_allocations_per_username = 0;              // 0: no limit; more get 486
+};
+
+}  // namespace turnpike

@@ -1,0 +1,54 @@
+// Counters of one core. The worker adds, the metrics endpoint reads at any time.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "common/base/counter.h"
+#include "common/metering/usage.h"
+#include "common/net/five_tuple.h"
+
+namespace turnpike {
+
+// AuthFailure is why a request was not authenticated: turn_auth_failures_total{reason}. A first
+// request without credentials is not a failure.
+enum class AuthFailure : uint8_t {
+  kUnknownUser,
+  kExpired,
+  kTooLong,
+  kBadIntegrity,
+  kStaleNonce,
+  kMalformed,       // attributes missing or inconsistent: 400
+  kWrongUser,       // another user's allocation: 441
+};
+inline constexpr int kAuthFailureCount = 7;
+std::string_view AuthFailureName(AuthFailure reason);
+
+// Histogram bounds of turn_allocation_duration_seconds.
+inline constexpr std::array<uint32_t, 8> kDurationBoundsSeconds = {1, 10, 60, 300, 600, 3600, 14400, 86400};
+
+// TurnStats are running totals since the core was made, and gauges where said.
+struct TurnStats {
+  template <size_t N>
+  using Counters = std::array<Counter, N>;
+
+  // By Transport, then by family (0: IPv4, 1: IPv6). Gauge: allocations alive.
+  std::array<Counters<2>, kTransportCount> allocations;
+  Counter allocations_created;
+  // Index: error code - 300. Answers to Allocate alone / to any request.
+  Counters<400> allocation_errors;
+  Counters<400> errors;
+  // By Transport, then Direction. Payload bytes and packets that the kernel took.
+  std::array<Counters<kDirectionCount>, kTransportCount> relayed_bytes;
+  std::array<Counters<kDirectionCount>, kTransportCount> relayed_packets;
+  Counters<kDropReasonCount> dropped_packets;
+  Counters<kAuthFailureCount> auth_failures;
+  // Index: method (0 for unknown ones .. 12), then class.
+  std::array<Counters<4>, 13> messages;
+  Counters<kDurationBoundsSeconds.size() + 1> duration_buckets;  // not cumulative
+  Counter duration_sum_ms;
+  Counters<kCloseReasonCount> closed;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,90 @@
+// The sans-IO TURN core: bytes and time in, a forward or outputs out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "common/base/bytes.h"
+#include "common/base/random.h"
+#include "common/base/time.h"
+#include "server/turn/directory.h"
+#include "server/turn/nonce.h"
+#include "server/turn/options.h"
+#include "server/turn/stats.h"
+#include "server/turn/types.h"
+
+namespace turnpike {
+
+// TurnServer serves STUN (RFC 8489) and TURN (RFC 8656) for one worker. It owns its allocations and
+// nothing else: no socket, clock, thread, random source or file.
+//
+// The driving contract (asserted in debug builds):
+// - One thread. `now` never goes back in `mono`; `wall` may step.
+// - Data returns: OnClientDatagram and OnPeerDatagram return what to forward. The caller sends it, at
+//   once or later, in order per destination, and reports every Forward exactly once through OnSent,
+//   also when it could not be sent. An allocation that ends while Forwards are out stays countable
+//   until the last is reported; only then AllocationClosed comes out.
+// - Control queues: after any call, poll outputs until PollOutput returns nullopt. Before it executes
+//   outputs the caller has sent (and reported) the UDP Forwards it holds, so that a CloseRelay never
+//   overtakes data.
+// - Every OpenRelay is answered by exactly one OnRelayOpened, before the next datagram is handed in.
+// - Timers: call OnTimer(now) when NextDeadline() has passed; calling it early does no harm.
+class TurnServer {
+ public:
+  // `directory` and `random` are not owned and outlive the server.
+  TurnServer(TurnOptions options, const NonceSecret& nonce_secret, Directory& directory,
+             RandomSource& random);
+  ~TurnServer();
+  TurnServer(const TurnServer&) = delete;
+  TurnServer& operator=(const TurnServer&) = delete;
+
+  // OnClientDatagram takes one datagram, or one framed message of a stream, from `client`. It returns
+  // application data to send to a peer; its payload views `bytes`.
+  std::optional<Forward> OnClientDatagram(const Client& client, ByteSpan bytes, Now now);
+
+  // OnPeerDatagram takes one datagram that came in at `relay` from `peer`. It returns the message to
+  // send to the client; its payload views `bytes`. An unknown (just closed) relay yields nullopt.
+  std::optional<Forward> OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes, Now now);
+
+  // OnSent reports what became of a Forward. It is where bytes become billable.
+  void OnSent(const Forward& forward, SendResult result, Now now);
+
+  // OnRelayOpened answers an OpenRelay. The meter is valid when the OpenRelay asked for a slot.
+  void OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result, Now now);
+
+  // OnLinkClosed says that a client's connection is gone: its allocation ends.
+  // For UDP links it is never called.
+  void OnLinkClosed(LinkId link, Now now);
+
+  // OnTimer expires allocations, permissions and channels that are due.
+  void OnTimer(Now now);
+
+  // NextDeadline returns when OnTimer has work, or nullopt when nothing waits.
+  std::optional<MonoTime> NextDeadline() const;
+
+  // PollOutput returns the next thing to do, in order, or nullopt.
+  std::optional<Output> PollOutput();
+
+  // Drain refuses new allocations from now on (508); existing ones live on.
+  void Drain(Now now);
+
+  // CloseAll ends every allocation with `reason`.
+  void CloseAll(CloseReason reason, Now now);
+
+  // SetOptions replaces the rules; allocations that exist live on under their keys.
+  void SetOptions(TurnOptions options);
+
+  const TurnStats& stats() const;
+  size_t allocation_count() const;
+
+  // IsConsistent says whether every index of the allocation table agrees; asserted after every
+  // mutation in debug builds.
+  bool IsConsistent() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace turnpike

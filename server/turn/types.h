@@ -1,0 +1,101 @@
+// The values that cross the border of the TURN core: ids, what to forward, what to do.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/strong.h"
+#include "common/metering/usage.h"
+#include "common/net/five_tuple.h"
+
+namespace turnpike {
+
+// LinkId names what leads to a client: a UDP listener, or one stream connection. The driver chooses
+// it; the core hands it back untouched.
+using LinkId = Strong<uint32_t, struct LinkIdTag>;
+
+// RelayId names one relayed transport address of one allocation (a dual allocation has two). The core
+// chooses it; it is never used again for another relay while the process lives (it has a generation).
+using RelayId = Strong<uint64_t, struct RelayIdTag>;
+
+// Client is where a message came from: the 5-tuple that identifies an allocation, and the driver's way
+// back.
+struct Client {
+  FiveTuple five_tuple;
+  LinkId link;
+};
+
+// Forward is application data to relay. It owns nothing of the payload: `payload` views the datagram
+// that was handed in. The message to send is header, payload, padding; to a peer the payload alone.
+struct Forward {
+  // The largest header: a Data indication to a client with an IPv6 peer (20 + 4 + 20 + 4 bytes).
+  static constexpr size_t kMaxHeaderSize = 48;
+
+  Direction direction = Direction::kClientToPeer;
+  uint8_t header_size = 0;
+  uint8_t padding_size = 0;  // 0..3 zero bytes behind the payload
+  bool dont_fragment = false;  // Send with DONT-FRAGMENT (RFC 8656 §11.1); to a peer only
+  RelayId relay;             // the relay it leaves from (to a peer) or came in at (to a client)
+  LinkId link;               // to a client: its link
+  TransportAddress to;       // the peer as the relay socket must address it, or the client
+  TransportAddress from;     // to a client: the server's transport address of its 5-tuple
+  ByteSpan payload;
+  std::array<uint8_t, kMaxHeaderSize> header{};
+
+  ByteSpan header_bytes() const { return ByteSpan(header.data(), header_size); }
+  // wire_size counts the whole message.
+  size_t wire_size() const { return header_size + payload.size() + padding_size; }
+};
+
+// SendResult says whether the kernel took a whole message, or why it did not.
+using SendResult = std::expected<void, DropReason>;
+
+// OpenError says why a relay could not be opened.
+enum class OpenError : uint8_t {
+  kPortInUse,   // another program has the port: the core tries another one
+  kNoResource,  // descriptors, memory: 508
+  kNoSlot,      // no slot for the session's counters: 508 rather than served unbilled
+};
+
+// SendMessage asks for a STUN message to be sent to a client. It is never billed and, over UDP, may be
+// lost.
+struct SendMessage {
+  LinkId link;
+  TransportAddress from;  // the server's transport address that the client used
+  TransportAddress to;
+  std::vector<uint8_t> bytes;
+};
+
+// OpenRelay asks for a UDP socket bound to `bind`; the answer is OnRelayOpened. `session` is set for
+// the first relay of an allocation: it needs a slot, whose meter the answer carries.
+struct OpenRelay {
+  RelayId relay;
+  TransportAddress bind;
+  bool needs_slot = false;
+  SessionInfo session;
+};
+
+// CloseRelay asks for the relay's socket to be closed. Sends handed out before it are done already
+// (see the driving contract of TurnServer).
+struct CloseRelay {
+  RelayId relay;
+};
+
+// AllocationClosed says that a session is over and its totals are final: close its slot.
+struct AllocationClosed {
+  SlotId slot;
+  SessionId session{};
+  CloseReason reason = CloseReason::kExpired;
+  WallTime ended_at{};
+};
+
+using Output = std::variant<SendMessage, OpenRelay, CloseRelay, AllocationClosed>;
+
+}  // namespace turnpike
