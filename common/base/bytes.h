@@ -1,5 +1,6 @@
 // Cursors over bytes in network order. Pointer arithmetic stays in here: a cursor cannot overrun.
-// Everything is inline: parsing a datagram is a handful of loads, and a call each would double them.
+// Everything is inline: parsing a datagram is a handful of loads, and a call each would double
+// them.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +27,8 @@ inline std::string_view AsText(ByteSpan bytes) {
 }
 
 // LoadU16, LoadU32 and LoadU64 read a big-endian number at `offset`, which the caller has checked:
-// they are for offsets that a parser has validated before. Past the end they end the process in debug
-// builds.
+// they are for offsets that a parser has validated before. Past the end they end the process in
+// debug builds.
 inline uint16_t LoadU16(ByteSpan bytes, size_t offset) {
   TP_DCHECK(offset <= bytes.size() && bytes.size() - offset >= 2);
   return static_cast<uint16_t>(bytes[offset] << 8 | bytes[offset + 1]);

@@ -1,5 +1,5 @@
-// Assertions. A broken invariant is a programmer's error and ends the process; input from outside is
-// never checked with these (design rule: crash on programmer error, never on input).
+// Assertions. A broken invariant is a programmer's error and ends the process; input from outside
+// is never checked with these (design rule: crash on programmer error, never on input).
 #pragma once
 
 namespace turnpike {

@@ -6,9 +6,9 @@
 
 namespace turnpike {
 
-// Counter is a running total that one thread adds to and others may read at any time. An addition is
-// a plain load, add and store (no locked instruction), which is why there may be only one writer.
-// Its memory is exactly one `uint64_t`, so that it may live in a mapped file.
+// Counter is a running total that one thread adds to and others may read at any time. An addition
+// is a plain load, add and store (no locked instruction), which is why there may be only one
+// writer. Its memory is exactly one `uint64_t`, so that it may live in a mapped file.
 class Counter {
  public:
   constexpr Counter() = default;

@@ -52,8 +52,8 @@ Logger& TheLogger() {
   return logger;
 }
 
-// SequenceLength returns the length of the well-formed UTF-8 sequence at the front of `text` (Unicode
-// 15 table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF), or 0.
+// SequenceLength returns the length of the well-formed UTF-8 sequence at the front of `text`
+// (Unicode 15 table 3-7: no overlong forms, no surrogates, nothing past U+10FFFF), or 0.
 size_t SequenceLength(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   const uint8_t lead = byte(0);
@@ -79,8 +79,9 @@ size_t SequenceLength(std::string_view text) {
   return length;
 }
 
-// IsPrintable says whether the well-formed `sequence` may stand in a line as it is. The bidirectional
-// controls U+202A–202E and U+2066–2069 would let a name reorder what stands around it.
+// IsPrintable says whether the well-formed `sequence` may stand in a line as it is. The
+// bidirectional controls U+202A–202E and U+2066–2069 would let a name reorder what stands around
+// it.
 bool IsPrintable(std::string_view sequence) {
   if (sequence.size() == 1) {
     return sequence[0] >= 0x20 && sequence[0] != 0x7F && sequence[0] != '\\';
@@ -128,8 +129,8 @@ std::string RenderEvent(LogFormat format, std::string_view name,
   if (format == LogFormat::kJson) {
     out = fmt::format(R"("event":{})", nlohmann::json(EscapeText(name)).dump());
     for (const LogField& field : fields) {
-      out += fmt::format(",{}:{}", nlohmann::json(EscapeText(field.key)).dump(),
-                         ToJson(field).dump());
+      out +=
+          fmt::format(",{}:{}", nlohmann::json(EscapeText(field.key)).dump(), ToJson(field).dump());
     }
     return out;
   }

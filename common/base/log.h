@@ -13,8 +13,8 @@ namespace turnpike {
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
 enum class LogFormat : uint8_t { kJson, kText };
 
-// LogField is one named value of an event. Text may hold any bytes: what is not valid UTF-8 or would
-// break a line is escaped, so that a username can never forge a line.
+// LogField is one named value of an event. Text may hold any bytes: what is not valid UTF-8 or
+// would break a line is escaped, so that a username can never forge a line.
 struct LogField {
   std::string_view key;
   std::variant<std::string_view, int64_t, uint64_t, double, bool> value;
@@ -30,12 +30,12 @@ struct LogField {
   LogField(std::string_view k, uint64_t v) : key(k), value(v) {}
 };
 
-// ConfigureLog sets the threshold and the shape of what follows; the default is info, JSON. Lines go
-// to standard output. Call it before threads start.
+// ConfigureLog sets the threshold and the shape of what follows; the default is info, JSON. Lines
+// go to standard output. Call it before threads start.
 void ConfigureLog(LogLevel threshold, LogFormat format);
 
-// Log writes the event `name` (lower snake case, stable: operators search for it) with `fields`. Any
-// thread may call it; it is never called per packet.
+// Log writes the event `name` (lower snake case, stable: operators search for it) with `fields`.
+// Any thread may call it; it is never called per packet.
 void Log(LogLevel level, std::string_view name, std::initializer_list<LogField> fields = {});
 
 // RenderEvent returns what Log writes of an event after time and level, without the line's end: in
@@ -43,9 +43,10 @@ void Log(LogLevel level, std::string_view name, std::initializer_list<LogField> 
 std::string RenderEvent(LogFormat format, std::string_view name,
                         std::initializer_list<LogField> fields);
 
-// EscapeText returns `text` as printable UTF-8: control characters (U+2028, U+2029 and the bidirectional
-// controls among them), the backslash, and bytes that are not valid UTF-8 become `\xNN`, byte by byte.
-// Two different texts never look the same. For every place that shows bytes from outside to a person.
+// EscapeText returns `text` as printable UTF-8: control characters (U+2028, U+2029 and the
+// bidirectional controls among them), the backslash, and bytes that are not valid UTF-8 become
+// `\xNN`, byte by byte. Two different texts never look the same. For every place that shows bytes
+// from outside to a person.
 std::string EscapeText(std::string_view text);
 
 }  // namespace turnpike

@@ -7,8 +7,8 @@
 
 namespace turnpike {
 
-// RandomSource yields unpredictable bytes. Nonces, relay ports, tokens and session ids come from it,
-// so outside of tests it must be a CSPRNG. One source serves one thread.
+// RandomSource yields unpredictable bytes. Nonces, relay ports, tokens and session ids come from
+// it, so outside of tests it must be a CSPRNG. One source serves one thread.
 class RandomSource {
  public:
   virtual ~RandomSource() = default;

@@ -40,8 +40,8 @@ uint64_t LittleEndian(std::span<const uint8_t> bytes) {
 
 uint64_t SipHash13(const SipKey& key, std::span<const uint8_t> bytes) {
   // The constants spell "somepseudorandomlygeneratedbytes".
-  State state{key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d,
-              key.k0 ^ 0x6c7967656e657261, key.k1 ^ 0x7465646279746573};
+  State state{key.k0 ^ 0x736f6d6570736575, key.k1 ^ 0x646f72616e646f6d, key.k0 ^ 0x6c7967656e657261,
+              key.k1 ^ 0x7465646279746573};
   const uint64_t length_byte = uint64_t{bytes.size()} << 56;
   while (bytes.size() >= 8) {
     state.Absorb(LittleEndian(bytes.first<8>()));

@@ -8,9 +8,10 @@
 
 namespace turnpike {
 
-// Strong wraps a `T` so that two meanings of the same representation cannot be swapped. `Tag` is any
-// type, usually declared in place: `using ChannelNumber = Strong<uint16_t, struct ChannelNumberTag>`.
-// It converts to and from `T` only explicitly, costs nothing, and compares like `T`.
+// Strong wraps a `T` so that two meanings of the same representation cannot be swapped. `Tag` is
+// any type, usually declared in place: `using ChannelNumber = Strong<uint16_t, struct
+// ChannelNumberTag>`. It converts to and from `T` only explicitly, costs nothing, and compares like
+// `T`.
 template <typename T, typename Tag>
 class Strong {
  public:

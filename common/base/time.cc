@@ -92,10 +92,10 @@ std::string FormatRfc3339(WallTime time) {
   const auto days = floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(days);
   const std::chrono::hh_mm_ss of_day(time - days);
-  std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                 static_cast<unsigned>(date.month()),
-                                 static_cast<unsigned>(date.day()), of_day.hours().count(),
-                                 of_day.minutes().count(), of_day.seconds().count());
+  std::string text =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  of_day.hours().count(), of_day.minutes().count(), of_day.seconds().count());
   const int64_t micros = of_day.subseconds().count();
   if (micros != 0) text += fmt::format(".{:06}", micros);
   return text + "Z";

@@ -35,16 +35,16 @@ struct Now {
   WallTime wall;
 };
 
-// FormatRfc3339 renders `time` in UTC with microseconds cut to what is given: `2026-11-20T21:04:05Z`,
-// or `…05.123456Z` when the fraction is not zero.
+// FormatRfc3339 renders `time` in UTC with microseconds cut to what is given:
+// `2026-11-20T21:04:05Z`, or `…05.123456Z` when the fraction is not zero.
 std::string FormatRfc3339(WallTime time);
 
 // ParseDate reads `YYYY-MM-DD` as that day's first instant in UTC, or `YYYY-MM-DDTHH:MM[:SS]Z`. It
 // fails with a sentence that says what was expected.
 std::expected<WallTime, std::string> ParseDate(std::string_view text);
 
-// ParseDuration reads a whole number with a unit: `250ms`, `5s`, `10m`, `24h`, `90d`. It fails with a
-// sentence that says what was expected, on overflow too.
+// ParseDuration reads a whole number with a unit: `250ms`, `5s`, `10m`, `24h`, `90d`. It fails with
+// a sentence that says what was expected, on overflow too.
 std::expected<Duration, std::string> ParseDuration(std::string_view text);
 
 // FormatDuration renders `duration` in the largest unit up to hours that divides it: `5s`, `24h`,

@@ -70,7 +70,8 @@ struct TransportAddress {
 // mistaken for a client's.
 using PeerAddress = Strong<TransportAddress, struct PeerAddressTag>;
 
-// RelayedAddress is a relayed transport address as clients and peers know it (advertised, not bound).
+// RelayedAddress is a relayed transport address as clients and peers know it (advertised, not
+// bound).
 using RelayedAddress = Strong<TransportAddress, struct RelayedAddressTag>;
 
 }  // namespace turnpike

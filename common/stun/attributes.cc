@@ -12,8 +12,8 @@ using enum AttributeType;
 
 constexpr uint16_t kAny = 65535;
 
-// In a request, responses' attributes are known but unexpected: ignored (RFC 8489 §6.3), not refused,
-// so they count as understood.
+// In a request, responses' attributes are known but unexpected: ignored (RFC 8489 §6.3), not
+// refused, so they count as understood.
 constexpr AttributeInfo kTable[] = {
     // type, name, rfc, min, max, unit, understood by a server
     {kMappedAddress, "MAPPED-ADDRESS", "RFC 8489 §14.1", 8, 20, 4, true},
@@ -21,7 +21,7 @@ constexpr AttributeInfo kTable[] = {
     {kUsername, "USERNAME", "RFC 8489 §14.3", 0, 508, 1, true},
     {kMessageIntegrity, "MESSAGE-INTEGRITY", "RFC 8489 §14.5", 20, 20, 4, true},
     {kErrorCode, "ERROR-CODE", "RFC 8489 §14.8", 4, 767, 1, true},
-    {kUnknownAttributes, "UNKNOWN-ATTRIBUTES", "RFC 8489 §14.9", 0, kAny, 2, true},
+    {kUnknownAttributes, "UNKNOWN-ATTRIBUTES", "RFC 8489 §14.13", 0, kAny, 2, true},
     {kChannelNumber, "CHANNEL-NUMBER", "RFC 8656 §18.1", 4, 4, 4, true},
     {kLifetime, "LIFETIME", "RFC 8656 §18.2", 4, 4, 4, true},
     {kXorPeerAddress, "XOR-PEER-ADDRESS", "RFC 8656 §18.3", 8, 20, 4, true},

@@ -1,5 +1,5 @@
-// THE table of STUN attributes, and the typed values in them. A new attribute is an enumerator and a
-// row here; parsing, validation of its shape and the names in logs come from the row.
+// THE table of STUN attributes, and the typed values in them. A new attribute is an enumerator and
+// a row here; parsing, validation of its shape and the names in logs come from the row.
 //
 //    0                   1                   2                   3
 //    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -81,9 +81,9 @@ struct AttributeInfo {
   uint16_t min_length;
   uint16_t max_length;
   uint16_t length_unit;
-  // A TURN or STUN server knows what to do with it in a request, if only to ignore it because it belongs
-  // into responses. What is comprehension-required and not understood gets a 420, also when the table
-  // knows its name (PRIORITY belongs to ICE, RFC 8445).
+  // A TURN or STUN server knows what to do with it in a request, if only to ignore it because it
+  // belongs into responses. What is comprehension-required and not understood gets a 420, also when
+  // the table knows its name (PRIORITY belongs to ICE, RFC 8445).
   bool understood_by_server;
 };
 
@@ -93,17 +93,17 @@ const AttributeInfo* FindAttributeInfo(AttributeType type);
 // AttributeTable views all rows, in the order of their codes.
 std::span<const AttributeInfo> AttributeTable();
 
-// HasValidShape says whether `value` has a length that the row of `type` allows; a type without a row
-// is always valid.
+// HasValidShape says whether `value` has a length that the row of `type` allows; a type without a
+// row is always valid.
 bool HasValidShape(AttributeType type, ByteSpan value);
 
-// XorMask returns what XOR addresses are combined with: the magic cookie, then `id` (RFC 8489 §14.2).
-// The port takes its first two bytes, an IPv4 address the first four, an IPv6 address all.
+// XorMask returns what XOR addresses are combined with: the magic cookie, then `id` (RFC 8489
+// §14.2). The port takes its first two bytes, an IPv4 address the first four, an IPv6 address all.
 std::array<uint8_t, 16> XorMask(const TransactionId& id);
 
-// DecodeAddress reads a MAPPED-ADDRESS value (RFC 8489 §14.1), DecodeXorAddress an XOR-MAPPED-ADDRESS
-// value (§14.2; also XOR-PEER-ADDRESS and XOR-RELAYED-ADDRESS). nullopt when malformed: an unknown
-// family, or a length that does not match it.
+// DecodeAddress reads a MAPPED-ADDRESS value (RFC 8489 §14.1), DecodeXorAddress an
+// XOR-MAPPED-ADDRESS value (§14.2; also XOR-PEER-ADDRESS and XOR-RELAYED-ADDRESS). nullopt when
+// malformed: an unknown family, or a length that does not match it.
 std::optional<TransportAddress> DecodeAddress(ByteSpan value);
 std::optional<TransportAddress> DecodeXorAddress(ByteSpan value, const TransactionId& id);
 

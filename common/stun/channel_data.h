@@ -39,9 +39,9 @@ struct ChannelData {
   ByteSpan payload;
 };
 
-// ParseChannelData reads one message. Bytes after the payload are padding and ignored (§12.6: "If ...
-// more bytes than the length field, then the remaining are discarded"). nullopt when the length runs
-// past the end or the number is outside 0x4000–0x4FFF.
+// ParseChannelData reads one message. Bytes after the payload are padding and ignored (§12.6: "If
+// ... more bytes than the length field, then the remaining are discarded"). nullopt when the length
+// runs past the end or the number is outside 0x4000–0x4FFF.
 std::optional<ChannelData> ParseChannelData(ByteSpan bytes);
 
 // ChannelDataHeader returns the four bytes that stand before a payload of `length` bytes.

@@ -40,8 +40,8 @@ Sha256Mac Sha256Joined(std::initializer_list<std::string_view> fields) {
   return digest;
 }
 
-// CrcTables are those of "slicing by 8": table[n][b] is the checksum of byte `b` followed by n zeros.
-// pion puts FINGERPRINT on every message, media included, so a byte at a time would show.
+// CrcTables are those of "slicing by 8": table[n][b] is the checksum of byte `b` followed by n
+// zeros. pion puts FINGERPRINT on every message, media included, so a byte at a time would show.
 using CrcTables = std::array<std::array<uint32_t, 256>, 8>;
 constexpr CrcTables MakeCrcTables() {
   CrcTables tables{};

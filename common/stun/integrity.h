@@ -1,5 +1,5 @@
-// Keys, hashes and message authentication of STUN's long-term credentials (RFC 8489 §9.2, §14.5–14.6,
-// §18.5). The only file of the core that knows BoringSSL.
+// Keys, hashes and message authentication of STUN's long-term credentials (RFC 8489 §9.2,
+// §14.5–14.6, §18.5). The only file of the core that knows BoringSSL.
 #pragma once
 
 #include <array>

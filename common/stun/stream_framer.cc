@@ -13,8 +13,8 @@ using Result = std::expected<std::optional<Frame>, FrameError>;
 constexpr std::array<uint8_t, 4> kCookieBytes = {0x21, 0x12, 0xA4, 0x42};
 
 Result NextStun(ByteSpan stream) {
-  // The cookie is checked as far as it has come: what is not TURN must not tie up a connection until
-  // a length that it never meant has arrived.
+  // The cookie is checked as far as it has come: what is not TURN must not tie up a connection
+  // until a length that it never meant has arrived.
   if (stream.size() > 4) {
     const ByteSpan cookie = stream.subspan(4, std::min<size_t>(4, stream.size() - 4));
     if (!std::equal(cookie.begin(), cookie.end(), kCookieBytes.begin())) {

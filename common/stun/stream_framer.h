@@ -12,8 +12,8 @@ namespace turnpike::stun {
 
 // FrameError says why a stream cannot be understood any further; the connection must be closed.
 enum class FrameError : uint8_t {
-  kNotTurn,     // the first two bits are 10 or 11, or a STUN header lacks the magic cookie
-  kBadLength,   // a STUN length that is not a multiple of 4
+  kNotTurn,    // the first two bits are 10 or 11, or a STUN header lacks the magic cookie
+  kBadLength,  // a STUN length that is not a multiple of 4
 };
 
 // Frame is the next message of a stream. `message` views the input without trailing padding;
@@ -27,9 +27,9 @@ struct Frame {
 // and padding. A receive buffer of this size always holds one whole message.
 inline constexpr size_t kMaxFrameSize = 20 + 65535 + 3;
 
-// NextFrame returns the first message in `stream`, nullopt when more bytes are needed, or an error as
-// soon as the first bytes show that it is neither STUN nor ChannelData. It keeps no state: the caller
-// drops `consumed` bytes and asks again.
+// NextFrame returns the first message in `stream`, nullopt when more bytes are needed, or an error
+// as soon as the first bytes show that it is neither STUN nor ChannelData. It keeps no state: the
+// caller drops `consumed` bytes and asks again.
 std::expected<std::optional<Frame>, FrameError> NextFrame(ByteSpan stream);
 
 }  // namespace turnpike::stun
