@@ -1,5 +1,5 @@
-// The ledger: SQLite holds every session, its usage per 15-minute bucket, and the buckets per account,
-// region, transport and label. LEDGER.md states the format and the guarantees.
+// The ledger: SQLite holds every session, its usage per 15-minute bucket, and the buckets per
+// account, region, transport and label. LEDGER.md states the format and the guarantees.
 #pragma once
 
 #include <chrono>
@@ -16,14 +16,6 @@
 
 namespace turnpike {
 
-// LedgerIdentity says which server writes: every session record carries it.
-struct LedgerIdentity {
-  std::string node;
-  std::string region;
-  std::string edge;
-  SessionId boot{};  // a fresh UUIDv7 of this start of the process
-};
-
 // BillableTotal is the sum of one account's billable payload in one region since the ledger began:
 // what `turn_billable_bytes_total` shows. It never decreases, restarts included.
 struct BillableTotal {
@@ -34,26 +26,27 @@ struct BillableTotal {
 
 // CheckpointStats says what one checkpoint did.
 struct CheckpointStats {
-  WallTime as_of{};         // everything relayed before it is in the ledger
-  uint64_t sessions = 0;    // records written
+  WallTime as_of{};       // everything relayed before it is in the ledger
+  uint64_t sessions = 0;  // records written
   uint64_t freed_slots = 0;
 };
 
 // Ledger is the writer: one per directory, one thread. Nothing it does blocks a worker.
 class Ledger {
  public:
-  // Open opens or creates `directory`/usage.db. It fails with a sentence that names the file and the
-  // remedy when the file is not a ledger, is damaged, is read-only, or has a newer schema.
+  // Open opens or creates `directory`/usage.db. It fails with a sentence that names the file and
+  // the remedy when the file is not a ledger, is damaged, is read-only, or has a newer schema.
   static std::expected<std::unique_ptr<Ledger>, std::string> Open(const std::string& directory,
                                                                   LedgerIdentity identity);
   ~Ledger();
 
-  // Checkpoint stores the totals of every used slot in one transaction, then settles and frees slots.
-  // `as_of` is the wall time read before the call. On failure nothing in the slots has changed, the
-  // connection is closed, and the next call opens it anew; the error is a sentence for the log.
+  // Checkpoint stores the totals of every used slot in one transaction, then settles and frees
+  // slots. `as_of` is the wall time read before the call. On failure nothing in the slots has
+  // changed, the connection is closed, and the next call opens it anew; the error is a sentence for
+  // the log.
   //
-  // Totals go in as absolute numbers; buckets grow by the difference to the session's stored totals,
-  // read in the same transaction: a repeated checkpoint changes nothing.
+  // Totals go in as absolute numbers; buckets grow by the difference to the session's stored
+  // totals, read in the same transaction: a repeated checkpoint changes nothing.
   std::expected<CheckpointStats, std::string> Checkpoint(SlotFile& slots, WallTime as_of);
 
   // Finish writes the last checkpoint and marks the ledger cleanly closed: until a server opens it
