@@ -3,7 +3,10 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -27,44 +30,82 @@ enum class PortParity : uint8_t {
 // ReservationToken redeems a reserved port (RFC 8656 §18.9); it comes from the CSPRNG.
 using ReservationToken = std::array<uint8_t, 8>;
 
-// Directory hands out every port of [min_port, max_port] on every bind address at most once until it
-// is returned. Ports come from the CSPRNG (RFC 6056); all methods may be called from any thread.
+// kReservationLifetime is how long a reserved port waits for its token (RFC 8656 §7.2: "at least 30
+// seconds").
+inline constexpr Duration kReservationLifetime = std::chrono::seconds(30);
+
+// Directory hands out every port of [min_port, max_port] on every bind address at most once until
+// it is returned. Ports come from the CSPRNG (RFC 6056); all methods may be called from any thread.
 class Directory {
  public:
-  Directory(std::vector<IpAddress> bind_addresses, uint16_t min_port, uint16_t max_port);
+  // Directory starts with every port free. An address that is named twice counts once. It needs
+  // about four bytes for every port of every address. `min_port` must not be 0 nor above
+  // `max_port`.
+  Directory(const std::vector<IpAddress>& bind_addresses, uint16_t min_port, uint16_t max_port);
+  ~Directory();
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
 
-  // TakePort returns a free port of `bind`, or nullopt when there is none (508).
+  // TakePort returns a free port of `bind`, or nullopt when there is none, or none of that parity,
+  // or the directory does not have `bind` (508). With kEvenAndReserveNext the port above it is
+  // taken too, and is the caller's to reserve or to return.
   std::optional<uint16_t> TakePort(const IpAddress& bind, PortParity parity, RandomSource& random);
+
+  // ReturnPort makes a port free that TakePort or Redeem handed out. Returning one that is free
+  // ends the process: two allocations would share it.
   void ReturnPort(const IpAddress& bind, uint16_t port);
 
-  // Reserve keeps a port, already taken, under a new token for 30 s (§7.2: "at least 30 seconds").
-  // `username` must redeem it.
-  ReservationToken Reserve(const IpAddress& bind, uint16_t port, std::string_view username, MonoTime now,
-                           RandomSource& random);
+  // Reserve keeps a port, already taken, under a new token for kReservationLifetime. `username`
+  // must redeem it. The port is then the directory's: nobody else may return it.
+  ReservationToken Reserve(const IpAddress& bind, uint16_t port, std::string_view username,
+                           MonoTime now, RandomSource& random);
   struct Reserved {
     IpAddress bind;
     uint16_t port = 0;
   };
-  // Redeem ends the reservation and hands its port to the caller; nullopt when the token is unknown,
-  // expired, or another user's (508).
-  std::optional<Reserved> Redeem(const ReservationToken& token, std::string_view username, MonoTime now);
+  // Redeem ends the reservation and hands its port to the caller; nullopt when the token is
+  // unknown, expired, or another user's (508).
+  std::optional<Reserved> Redeem(const ReservationToken& token, std::string_view username,
+                                 MonoTime now);
 
-  // ExpireReservations returns the ports of reservations that nobody redeemed.
+  // ExpireReservations returns the ports of reservations that nobody redeemed in time. Call it when
+  // kReservationLifetime has passed since a Reserve.
   void ExpireReservations(MonoTime now);
 
-  // TakeAllocation counts one allocation of `username` against `limit` (0: none); false when it is
-  // reached (486). ReturnAllocation undoes it.
+  // TakeAllocation counts one allocation of `username` against `limit` (0: none); false, and
+  // nothing counted, when it is reached (486). ReturnAllocation undoes one that was counted.
   bool TakeAllocation(std::string_view username, uint32_t limit);
   void ReturnAllocation(std::string_view username);
 
-  // ports_in_use and reservations count, for metrics and for tests that nothing leaks.
+  // ports_in_use and reservations count, for metrics and for tests that nothing leaks. A reserved
+  // port is in use.
   uint32_t ports_in_use() const;
   uint32_t ports_total() const;
   uint32_t reservations() const;
 
+  // IsConsistent says whether free lists and indexes agree and every reserved port is taken. It
+  // walks every port: for tests and fuzzing.
+  bool IsConsistent() const;
+
  private:
   struct Pool;
+  struct Reservation {
+    Reserved where;
+    std::string username;
+    MonoTime expires_at;
+  };
+  struct TextHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+
+  // FindPool returns the pool of `bind`, or nullptr.
+  Pool* FindPool(const IpAddress& bind);
+
   mutable std::mutex mutex_;
+  std::vector<Pool> pools_;
+  // A token is random, so the order of the map tells nothing; it needs no hash of its own.
+  std::map<ReservationToken, Reservation> reservations_;
+  std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> allocations_by_username_;
 };
 
 }  // namespace turnpike
