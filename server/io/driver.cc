@@ -1,0 +1,199 @@
+#include "server/io/driver.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "server/io/clock.h"
+
+namespace turnpike {
+namespace {
+
+constexpr std::chrono::milliseconds kHeartbeat{1000};
+constexpr std::chrono::seconds kWarningInterval{10};
+
+}  // namespace
+
+Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots)
+    : loop_(loop),
+      core_(core),
+      slots_(slots),
+      receive_batch_(stats_.receive_overflows),
+      outbox_(*this),
+      relays_(loop, *this),
+      timer_(loop),
+      heartbeat_(loop),
+      turn_end_(UvCheck::Each<&Driver::OnTurnEnd>(loop, this)) {
+  heartbeat_due_ = now().mono + kHeartbeat;
+  heartbeat_.Start<&Driver::OnHeartbeat>(this, static_cast<uint64_t>(kHeartbeat.count()));
+  now_.reset();
+}
+
+Driver::~Driver() = default;
+
+std::expected<TransportAddress, std::string> Driver::ListenUdp(const TransportAddress& address) {
+  const LinkId link(static_cast<uint32_t>(links_.size()));
+  auto listener = UdpListener::Open(loop_, address, link, *this);
+  if (!listener) return std::unexpected(listener.error());
+  const TransportAddress bound = (*listener)->address();
+  links_.push_back(std::move(*listener));
+  return bound;
+}
+
+const Now& Driver::now() {
+  if (!now_) now_ = ReadClocks();
+  return *now_;
+}
+
+void Driver::OnClientMessage(const Client& client, ByteSpan bytes) {
+  if (const auto forward = core_.OnClientDatagram(client, bytes, now())) Take(*forward);
+  PollOutputs();
+}
+
+void Driver::OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) {
+  if (const auto forward = core_.OnPeerDatagram(relay, peer, bytes, now())) Take(*forward);
+  PollOutputs();
+}
+
+void Driver::Take(const Forward& forward) {
+  UdpSocket* socket = nullptr;
+  if (forward.direction == Direction::kClientToPeer) {
+    socket = relays_.Find(forward.relay);
+  } else if (forward.link.value() < links_.size()) {
+    socket = &links_[forward.link.value()]->udp_socket();
+  }
+  if (socket == nullptr) {
+    // The core forwards by relays and links that it was told of; still, no Forward goes unreported.
+    core_.OnSent(forward, std::unexpected(DropReason::kSendFailed), now());
+    return;
+  }
+  if (outbox_.full()) FlushOutbox();
+  outbox_.Add(*socket, forward);
+}
+
+void Driver::OnForwardSent(const Forward& forward, SendResult result) {
+  core_.OnSent(forward, result, now());
+}
+
+void Driver::OnBatchEnd() {
+  if (receive_batch_.has_room()) return;
+  FlushOutbox();
+  PollOutputs();
+  receive_batch_.Reset();
+}
+
+void Driver::FlushOutbox() {
+  if (!outbox_.empty()) outbox_.Flush();
+}
+
+void Driver::PollOutputs() {
+  while (auto output = core_.PollOutput()) {
+    // A message may travel with the Forwards before it; everything else waits until they are sent
+    // and reported, so that a CloseRelay never overtakes data and a slot closes with final totals.
+    if (!std::holds_alternative<SendMessage>(*output)) FlushOutbox();
+    std::visit([this](auto&& each) { Execute(std::forward<decltype(each)>(each)); },
+               std::move(*output));
+  }
+}
+
+void Driver::Execute(SendMessage output) {
+  if (output.link.value() >= links_.size()) return;
+  if (outbox_.full()) FlushOutbox();
+  outbox_.Add(links_[output.link.value()]->udp_socket(), std::move(output));
+}
+
+void Driver::Execute(OpenRelay output) {
+  if (const auto opened = relays_.Open(output.relay, output.bind); !opened) {
+    WarnRelayFailed(output.bind, opened.error());
+    core_.OnRelayOpened(output.relay, std::unexpected(opened.error()), now());
+    return;
+  }
+  if (!output.needs_slot) {
+    core_.OnRelayOpened(output.relay, SessionMeter(), now());
+    return;
+  }
+  const auto meter = slots_.Acquire(output.session);
+  if (!meter) {
+    relays_.Close(output.relay);
+    WarnRelayFailed(output.bind, OpenError::kNoSlot);
+    core_.OnRelayOpened(output.relay, std::unexpected(OpenError::kNoSlot), now());
+    return;
+  }
+  core_.OnRelayOpened(output.relay, *meter, now());
+}
+
+void Driver::Execute(const CloseRelay& output) { relays_.Close(output.relay); }
+
+void Driver::Execute(const AllocationClosed& output) {
+  slots_.Close(output.slot, output.reason, output.ended_at);
+}
+
+void Driver::WarnRelayFailed(const TransportAddress& bind, OpenError error) {
+  // Another program's port is everyday life: the core takes the next one.
+  if (error == OpenError::kPortInUse) return;
+  if (last_warning_ && now().mono - *last_warning_ < kWarningInterval) return;
+  last_warning_ = now().mono;
+  const char* why = error == OpenError::kNoSlot
+                        ? "no slot is free: raise metering.slots, or see why the ledger is behind"
+                        : std::strerror(relays_.last_errno());
+  Log(LogLevel::kWarning, "relay_open_failed", {{"address", bind.ToString()}, {"error", why}});
+}
+
+void Driver::Drain() {
+  core_.Drain(now());
+  PollOutputs();
+  now_.reset();
+}
+
+void Driver::CloseAll(CloseReason reason) {
+  FlushOutbox();
+  core_.CloseAll(reason, now());
+  PollOutputs();
+  FlushOutbox();
+  PollOutputs();
+  now_.reset();
+}
+
+void Driver::OnTurnEnd() {
+  FlushOutbox();
+  PollOutputs();
+  FlushOutbox();  // messages that the outputs asked for
+  receive_batch_.Reset();
+  ArmTimer();
+  now_.reset();
+}
+
+void Driver::ArmTimer() {
+  const auto deadline = core_.NextDeadline();
+  if (deadline == armed_) return;
+  armed_ = deadline;
+  if (!deadline) {
+    timer_.Stop();
+    return;
+  }
+  // Rounded up: waking early would only find that nothing is due yet. libuv counts from the time at
+  // which its loop turn began, which is what `now` is close to.
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now().mono);
+  timer_.Start<&Driver::OnDeadline>(this,
+                                    static_cast<uint64_t>(std::max<int64_t>(0, wait.count())));
+}
+
+void Driver::OnDeadline() {
+  armed_.reset();
+  core_.OnTimer(now());
+  OnTurnEnd();
+}
+
+void Driver::OnHeartbeat() {
+  const Duration late = now().mono - heartbeat_due_;
+  stats_.loop_lag_ns.Set(static_cast<uint64_t>(std::max<int64_t>(0, late.count())));
+  heartbeat_due_ = now().mono + kHeartbeat;
+  heartbeat_.Start<&Driver::OnHeartbeat>(this, static_cast<uint64_t>(kHeartbeat.count()));
+  now_.reset();
+}
+
+}  // namespace turnpike

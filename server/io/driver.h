@@ -1,0 +1,88 @@
+// The loop: where sockets, the clock and the TURN core meet.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/time.h"
+#include "common/metering/slots.h"
+#include "server/io/io_stats.h"
+#include "server/io/outbox.h"
+#include "server/io/receive_batch.h"
+#include "server/io/relay_sockets.h"
+#include "server/io/transport.h"
+#include "server/io/udp.h"
+#include "server/io/uv.h"
+#include "server/turn/turn_server.h"
+
+namespace turnpike {
+
+// Driver runs one TurnServer on one libuv loop. One loop turn is: the clocks are read once; sockets
+// hand over what came; Forwards gather in the outbox; at the end of the turn (or when buffers run
+// out) they are sent and reported; then outputs are executed, and the timer follows NextDeadline.
+//
+// All of it belongs to the loop's thread once the loop runs.
+class Driver final : public TransportHost, public ForwardReports {
+ public:
+  // Nothing is owned; the loop, the core and the slots outlive the driver.
+  Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots);
+  ~Driver() override;
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // ListenUdp adds a listener and returns the address it is bound to, or a sentence.
+  std::expected<TransportAddress, std::string> ListenUdp(const TransportAddress& address);
+
+  // Drain refuses new allocations from now on. CloseAll ends all with `reason`: when it returns,
+  // their slots are closed with final totals.
+  void Drain();
+  void CloseAll(CloseReason reason);
+
+  const IoStats& stats() const { return stats_; }
+
+  // What the transports and the outbox call.
+  ReceiveBatch& receive_batch() override { return receive_batch_; }
+  void OnClientMessage(const Client& client, ByteSpan bytes) override;
+  void OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) override;
+  void OnBatchEnd() override;
+  void OnForwardSent(const Forward& forward, SendResult result) override;
+
+ private:
+  const Now& now();
+  void Take(const Forward& forward);
+  void PollOutputs();
+  void FlushOutbox();
+  void Execute(SendMessage output);
+  void Execute(OpenRelay output);
+  void Execute(const CloseRelay& output);
+  void Execute(const AllocationClosed& output);
+  void WarnRelayFailed(const TransportAddress& bind, OpenError error);
+  void ArmTimer();
+  void OnDeadline();
+  void OnTurnEnd();
+  void OnHeartbeat();
+
+  uv_loop_t* loop_;
+  TurnServer& core_;
+  SlotFile& slots_;
+  IoStats stats_;
+  std::optional<Now> now_;  // of this loop turn; nullopt until someone asks
+  ReceiveBatch receive_batch_;
+  Outbox outbox_;
+  RelaySockets relays_;
+  std::vector<std::unique_ptr<Link>> links_;  // by LinkId
+  std::optional<MonoTime> armed_;             // what timer_ waits for
+  std::optional<MonoTime> last_warning_;
+  MonoTime heartbeat_due_{};
+  UvTimer timer_;
+  UvTimer heartbeat_;
+  UvCheck turn_end_;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,70 @@
+// Receives datagrams in batches into buffers that are allocated once.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "common/base/bytes.h"
+#include "common/base/counter.h"
+#include "server/io/sockaddr.h"
+#include "server/io/udp_socket.h"
+
+namespace turnpike {
+
+// ReceivedDatagram views one datagram; its bytes stay valid until ReceiveBatch::Reset.
+struct ReceivedDatagram {
+  ByteSpan bytes;
+  TransportAddress from;
+  std::optional<IpAddress> to;  // the own address that was asked, where the socket learns it
+};
+
+// ReceiveBatch is a worker's receive buffers. All sockets of the worker share them: what is
+// received waits in its buffer until it has been sent on, so payload is never copied. Buffers hold
+// the largest UDP datagram, so nothing is ever truncated; memory is touched only as far as
+// datagrams reach.
+class ReceiveBatch {
+ public:
+  static constexpr size_t kBatch = 64;     // datagrams per system call
+  static constexpr size_t kBuffers = 128;  // datagrams that may wait to be sent on
+
+  // ReceiveBatch adds what the kernel says it dropped for want of room to `overflows` (not owned).
+  explicit ReceiveBatch(Counter& overflows);
+
+  // Receive reads up to kBatch datagrams from `socket` without blocking; fewer than kBatch means
+  // that nothing is left. There must be `has_room`. The span is valid until the next call.
+  std::span<const ReceivedDatagram> Receive(UdpSocket& socket);
+
+  // has_room says whether a whole batch fits. Reset gives all buffers back: everything received so
+  // far has been dealt with.
+  bool has_room() const { return used_ + kBatch <= kBuffers; }
+  void Reset() { used_ = 0; }
+
+ private:
+  // Buffers of 64 KiB would all begin in the same sets of the first-level cache; an odd number of
+  // lines between them spreads them.
+  static constexpr size_t kStride = 65536 + 5 * 64;
+  static constexpr size_t kControlSize = 128;
+
+  struct Control {
+    alignas(cmsghdr) std::array<uint8_t, kControlSize> bytes;
+  };
+
+  std::optional<IpAddress> ReadControl(msghdr& header, UdpSocket& socket);
+
+  Counter& overflows_;
+  size_t used_ = 0;
+  std::unique_ptr<uint8_t[]> memory_;
+  std::array<mmsghdr, kBatch> messages_{};
+  std::array<iovec, kBatch> vectors_{};
+  std::array<SocketAddress, kBatch> addresses_{};
+  std::array<Control, kBatch> controls_{};
+  std::array<ReceivedDatagram, kBatch> received_{};
+};
+
+}  // namespace turnpike

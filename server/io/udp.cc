@@ -1,0 +1,59 @@
+#include "server/io/udp.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace turnpike {
+namespace {
+
+// Batches per readiness event: a flood on one socket lets the others have their turn; what is left
+// is reported again by the next poll.
+constexpr int kMaxBatches = 4;
+
+constexpr int kListenerBuffer = 4 << 20;
+
+std::string BindFailure(const TransportAddress& address, int error) {
+  std::string text = "cannot listen on udp " + address.ToString() + ": " + std::strerror(error);
+  if (error == EADDRINUSE) text += "; another program has this port";
+  if (error == EACCES) text += "; ports below 1024 need the capability CAP_NET_BIND_SERVICE";
+  if (error == EADDRNOTAVAIL) text += "; no interface of this host has this address";
+  return text;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<UdpListener>, std::string> UdpListener::Open(
+    uv_loop_t* loop, const TransportAddress& address, LinkId link, TransportHost& host) {
+  auto socket = OpenUdpSocket(address, {.share_port = true,
+                                        .learn_destination = address.ip.is_unspecified(),
+                                        .receive_buffer = kListenerBuffer,
+                                        .send_buffer = kListenerBuffer});
+  if (!socket) return std::unexpected(BindFailure(address, socket.error()));
+  std::unique_ptr<UdpListener> listener(new UdpListener(link, host));
+  listener->address_ = LocalAddress(*socket);
+  listener->socket_ = std::move(*socket);
+  auto poll = UvPoll::Watch(loop, listener->socket_.fd.get(), listener.get());
+  if (!poll) return std::unexpected(BindFailure(address, -poll.error()));
+  listener->poll_ = std::make_unique<UvPoll>(std::move(*poll));
+  return listener;
+}
+
+void UdpListener::OnReadable() {
+  for (int i = 0; i < kMaxBatches; ++i) {
+    const auto batch = host_.receive_batch().Receive(socket_);
+    for (const ReceivedDatagram& datagram : batch) {
+      const TransportAddress server{datagram.to.value_or(address_.ip), address_.port};
+      host_.OnClientMessage({{datagram.from, server, Transport::kUdp}, link_}, datagram.bytes);
+    }
+    host_.OnBatchEnd();
+    if (batch.size() < ReceiveBatch::kBatch) return;
+  }
+}
+
+std::expected<void, std::string> CheckUdpAddressFree(const TransportAddress& address) {
+  const auto socket = OpenUdpSocket(address, {});
+  if (!socket) return std::unexpected(BindFailure(address, socket.error()));
+  return {};
+}
+
+}  // namespace turnpike

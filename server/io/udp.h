@@ -1,0 +1,48 @@
+// The UDP transport to clients.
+#pragma once
+
+#include <uv.h>
+
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "common/net/transport_address.h"
+#include "server/io/transport.h"
+#include "server/io/udp_socket.h"
+#include "server/io/uv.h"
+
+namespace turnpike {
+
+// UdpListener is one worker's socket on a listening address. Other workers have sockets on the same
+// address (SO_REUSEPORT): the kernel's hash leads a client always to the same one.
+class UdpListener final : public Link {
+ public:
+  // Open binds `address`; on a wildcard address it learns which own address each datagram asked,
+  // and answers from there. `host` is not owned. It fails with a sentence that names the address.
+  static std::expected<std::unique_ptr<UdpListener>, std::string> Open(
+      uv_loop_t* loop, const TransportAddress& address, LinkId link, TransportHost& host);
+
+  UdpSocket& udp_socket() override { return socket_; }
+
+  // address is what the socket is bound to.
+  const TransportAddress& address() const { return address_; }
+
+  // OnReadable receives batches and hands them to the host.
+  void OnReadable();
+
+ private:
+  UdpListener(LinkId link, TransportHost& host) : link_(link), host_(host) {}
+
+  LinkId link_;
+  TransportHost& host_;
+  TransportAddress address_;
+  UdpSocket socket_;
+  std::unique_ptr<UvPoll> poll_;  // before socket_ is closed, watching must end
+};
+
+// CheckUdpAddressFree says whether anybody holds `address`, with a sentence if so. SO_REUSEPORT
+// would let a second server of the same user join in and take half of the clients.
+std::expected<void, std::string> CheckUdpAddressFree(const TransportAddress& address);
+
+}  // namespace turnpike

@@ -1,0 +1,69 @@
+#include "server/io/udp_socket.h"
+
+#include <cerrno>
+
+#include "common/base/check.h"
+#include "server/io/sockaddr.h"
+
+namespace turnpike {
+namespace {
+
+// SetOption sets an integer option. Options that only tune may fail without harm.
+bool SetOption(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+// SetRequired sets what the server relies on for being right, not for being fast.
+bool SetRequired(int fd, bool is_v4, const UdpSocketOptions& options) {
+  if (!is_v4 && !SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return false;
+  if (options.share_port && !SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1)) return false;
+  if (!options.learn_destination) return true;
+  return is_v4 ? SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1)
+               : SetOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+}
+
+void SetTuning(int fd, bool is_v4, const UdpSocketOptions& options) {
+  SetOption(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  if (options.receive_buffer > 0) SetOption(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
+  if (options.send_buffer > 0) SetOption(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
+  // Without DF, large datagrams are fragmented rather than lost, and nobody's forged ICMP message
+  // can shrink a path.
+  if (is_v4) SetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+}
+
+}  // namespace
+
+void UdpSocket::SetDontFragment(bool on, bool is_v4) {
+  if (on == dont_fragment) return;
+  dont_fragment = on;
+  if (is_v4) {
+    SetOption(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+  } else {
+    SetOption(fd.get(), IPPROTO_IPV6, IPV6_DONTFRAG, on ? 1 : 0);
+  }
+}
+
+std::expected<UdpSocket, int> OpenUdpSocket(const TransportAddress& bind,
+                                            const UdpSocketOptions& options) {
+  const bool is_v4 = bind.ip.is_v4();
+  UdpSocket udp;
+  udp.fd = UniqueFd(
+      socket(is_v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+  if (!udp.fd.valid()) return std::unexpected(errno);
+  if (!SetRequired(udp.fd.get(), is_v4, options)) return std::unexpected(errno);
+  SetTuning(udp.fd.get(), is_v4, options);
+  SocketAddress address;
+  const socklen_t size = ToSocketAddress(bind, address);
+  if (::bind(udp.fd.get(), &address.base, size) != 0) return std::unexpected(errno);
+  udp.learns_destination = options.learn_destination;
+  return udp;
+}
+
+TransportAddress LocalAddress(const UdpSocket& socket) {
+  SocketAddress address{};
+  socklen_t size = sizeof(address);
+  TP_CHECK(getsockname(socket.fd.get(), &address.base, &size) == 0);
+  return FromSocketAddress(address);
+}
+
+}  // namespace turnpike
