@@ -24,8 +24,12 @@ struct Listener {
 
 struct RelayAddressConfig {
   IpAddress bind;
-  std::optional<IpAddress> advertise;  // nullopt: as bound
+  std::optional<IpAddress> advertise;  // nullopt: as bound, unless advertise_auto
+  bool advertise_auto = false;         // `advertise: auto`: the server finds the public address
 };
+
+// TlsVersion is a protocol version that `tls.versions` may name.
+enum class TlsVersion : uint8_t { k12, k13 };
 
 struct PortRange {
   uint16_t first = 10000;
@@ -41,7 +45,7 @@ struct UserConfig {
 
 // Config is everything that a configuration file says, defaults filled in.
 struct Config {
-  std::string node;    // default: the host name, filled in by Load
+  std::string node;  // default: the host name, filled in by Load
   std::string region = "local";
   std::string edge = "local";
   uint32_t workers = 0;  // 0: auto, the CPUs that the process may use
@@ -72,6 +76,12 @@ struct Config {
     uint32_t allocations_per_username = 0;  // 0: no limit
   } limits;
 
+  struct Tls {
+    std::string certificate;  // PEM file with the chain; empty: no TLS or DTLS listener
+    std::string key;          // PEM file
+    std::vector<TlsVersion> versions = {TlsVersion::k12, TlsVersion::k13};
+  } tls;
+
   struct Metering {
     std::string directory = "/var/lib/turnpike";
     Duration checkpoint = std::chrono::seconds(5);
@@ -79,7 +89,7 @@ struct Config {
   } metering;
 
   struct Admin {
-    TransportAddress address;  // default: 127.0.0.1:9641
+    TransportAddress address{IpAddress::V4({{127, 0, 0, 1}}), 9641};
     uint32_t account_series = 1000;  // accounts shown in metrics; the rest is `_other`
   } admin;
 
@@ -92,30 +102,35 @@ struct Config {
 // Problem is one thing wrong in a configuration file.
 struct Problem {
   std::string file;
-  int line = 0;         // 1-based; 0 when it concerns the whole file
-  std::string key;      // dotted, with indexes: `listen[1].port`
-  std::string what;     // what is wrong and what would be right
+  int line = 0;      // 1-based; 0 when it concerns the whole file
+  std::string key;   // dotted, with indexes: `listen[1].port`; empty: the file's top level
+  std::string what;  // what is wrong and what would be right
 
   // ToString renders `turnpike.yaml:12: listen[1].port: 70000 is not a port; use 1-65535`.
   std::string ToString() const;
 };
 
-// Environment answers `${VAR}`: the value, or nullopt when it is not set. FileReader answers
-// `${file:PATH}` with the file's content less trailing newlines, or a sentence.
+// Environment answers `${VAR}`: the value, or nullopt when it is not set.
 using Environment = std::optional<std::string> (*)(std::string_view name);
 
-// Parse reads YAML text as if it stood in `file`. It returns every problem that it finds, not just
-// the first. Secrets never appear in a problem's text.
+// Parse reads YAML text as if it stood in `file`: relative paths in it start at that file's
+// directory.
+// `${VAR}` is answered by `environment`, `${file:PATH}` by the file's content less trailing
+// newlines. It returns every problem that it finds, in the order of lines, not just the first.
+// Secrets never appear in a problem's text.
 std::expected<Config, std::vector<Problem>> Parse(std::string_view text, const std::string& file,
                                                   Environment environment);
 
-// Load reads and parses the file at `path` with the process's environment.
+// Load reads and parses the file at `path` with the process's environment, and fills in the host's
+// name where `node` is not set.
 std::expected<Config, std::vector<Problem>> Load(const std::string& path);
 
-// Defaults returns what an empty file means.
+// Defaults returns what an empty file would mean, were it allowed: the server starts only when
+// somebody can authenticate.
 Config Defaults();
 
-// Reference renders every key with type, default, range and meaning: `turnpiked --help-config`.
+// Reference renders a configuration file with every key at its default, and type, range and meaning
+// in comments. `config/turnpike.yaml` is this text.
 std::string Reference();
 
 }  // namespace turnpike::config

@@ -1,0 +1,165 @@
+#include "config/check.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "common/base/log.h"
+#include "config/substitute.h"
+
+namespace turnpike::config {
+namespace {
+
+// RFC 8489 §18.6: 3478, and 5349 over TLS and DTLS.
+constexpr uint16_t kTurnPort = 3478;
+constexpr uint16_t kTurnsPort = 5349;
+
+bool IsSecure(Transport transport) {
+  return transport == Transport::kTls || transport == Transport::kDtls;
+}
+
+std::string Indexed(std::string_view list, size_t index) {
+  return std::string(list) + "[" + std::to_string(index) + "]";
+}
+
+void CheckListeners(const Config& config, Findings& findings) {
+  if (findings.IsBad("listen")) return;
+  if (config.listen.empty()) {
+    findings.Add(
+        "listen",
+        "holds no listener; add one, or remove the key for udp on port 3478 of all addresses");
+  }
+  std::set<std::pair<bool, TransportAddress>> sockets;
+  for (size_t i = 0; i < config.listen.size(); ++i) {
+    const Listener& listener = config.listen[i];
+    // TLS is spoken over TCP and DTLS over UDP, so those share a port's one socket.
+    if (!sockets.emplace(IsStream(listener.transport), listener.address).second) {
+      findings.Add(Indexed("listen", i), "listens on " + listener.address.ToString() +
+                                             " like an entry before it; remove one, or give it "
+                                             "another port");
+    }
+    const PortRange& ports = config.relay.ports;
+    const uint16_t port = listener.address.port;
+    if (!findings.IsBad("relay.ports") && port >= ports.first && port <= ports.last) {
+      findings.Add(Indexed("listen", i) + ".port",
+                   std::to_string(port) + " lies within relay.ports (" +
+                       std::to_string(ports.first) + "-" + std::to_string(ports.last) +
+                       "); choose a port outside, or another range");
+    }
+  }
+}
+
+void CheckRelayAddresses(const Config& config, Findings& findings) {
+  std::set<IpAddress> bound;
+  for (size_t i = 0; i < config.relay.addresses.size(); ++i) {
+    const RelayAddressConfig& entry = config.relay.addresses[i];
+    const std::string key = Indexed("relay.addresses", i);
+    if (findings.IsBad(key)) continue;
+    if (entry.bind.is_unspecified()) {
+      findings.Add(key + ".bind", entry.bind.ToString() +
+                                      " is not one address; name the host's own, or remove "
+                                      "relay.addresses to have it found");
+    } else if (!bound.insert(entry.bind).second) {
+      findings.Add(key + ".bind", entry.bind.ToString() + " is bound by an entry before it");
+    }
+    if (!entry.advertise) continue;
+    if (entry.advertise->is_unspecified()) {
+      findings.Add(key + ".advertise", entry.advertise->ToString() +
+                                           " can be reached by nobody; name an address, or auto");
+    } else if (entry.advertise->family() != entry.bind.family()) {
+      findings.Add(key + ".advertise", entry.advertise->ToString() + " is not of the family of " +
+                                           entry.bind.ToString() +
+                                           "; use two IPv4 addresses or two IPv6 addresses");
+    }
+  }
+}
+
+void CheckUsers(const Config& config, Findings& findings) {
+  const Config::Auth& auth = config.auth;
+  const bool may_be_misspelt = findings.IsBad("auth.users") || findings.IsBad("auth.secrets") ||
+                               findings.HasUnknownKey("auth") || findings.HasUnknownKey("");
+  if (auth.users.empty() && auth.secrets.empty() && !may_be_misspelt) {
+    findings.Add(
+        "auth",
+        "there is nobody who may allocate; add auth.secrets for time-limited credentials, or "
+        "auth.users: [{username: …, password: …}]");
+  }
+  std::set<std::string_view> names;
+  for (size_t i = 0; i < auth.users.size(); ++i) {
+    const UserConfig& user = auth.users[i];
+    const std::string key = Indexed("auth.users", i);
+    if (user.username.empty()) continue;  // reported as missing or wrong
+    if (!names.insert(user.username).second) {
+      findings.Add(key + ".username",
+                   "`" + EscapeText(user.username) + "` is the name of an entry before it");
+    }
+    if (user.account.size() > 128 && !findings.IsBad(key + ".account")) {
+      findings.Add(key + ".account",
+                   "is missing, and the username is too long to stand for it; add an account of at "
+                   "most 128 bytes");
+    }
+  }
+  for (size_t i = 0; i < auth.secrets.size(); ++i) {
+    const auto begin = auth.secrets.begin();
+    if (std::find(begin, begin + static_cast<std::ptrdiff_t>(i), auth.secrets[i]) !=
+        begin + static_cast<std::ptrdiff_t>(i)) {
+      findings.Add(Indexed("auth.secrets", i), "is the same as a secret before it; remove one");
+    }
+  }
+}
+
+void CheckLimits(const Config& config, Findings& findings) {
+  const Config::Limits& limits = config.limits;
+  if (findings.IsBad("limits") || limits.default_lifetime <= limits.max_lifetime) return;
+  findings.Add("limits.default_lifetime",
+               FormatDuration(limits.default_lifetime) + " is longer than limits.max_lifetime (" +
+                   FormatDuration(limits.max_lifetime) + "); shorten it, or raise the other");
+}
+
+void CheckTls(const Config& config, Findings& findings) {
+  if (findings.IsBad("tls")) return;
+  const Config::Tls& tls = config.tls;
+  if (tls.certificate.empty() != tls.key.empty()) {
+    const bool lacks_key = tls.key.empty();
+    findings.Add(lacks_key ? "tls.key" : "tls.certificate",
+                 std::string("is missing, but tls.") + (lacks_key ? "certificate" : "key") +
+                     " is set; set both or none");
+  }
+  if (tls.versions.empty()) {
+    findings.Add("tls.versions", "holds no version; use [1.2, 1.3], [1.2] or [1.3]");
+  }
+  if (!tls.certificate.empty() || !tls.key.empty() || findings.IsBad("listen")) return;
+  for (size_t i = 0; i < config.listen.size(); ++i) {
+    if (!IsSecure(config.listen[i].transport)) continue;
+    findings.Add(Indexed("listen", i), std::string(TransportName(config.listen[i].transport)) +
+                                           " needs a certificate; set tls.certificate and tls.key");
+  }
+}
+
+}  // namespace
+
+void FillIn(Config& config, const std::string& directory) {
+  for (Listener& listener : config.listen) {
+    if (listener.address.port != 0) continue;
+    listener.address.port = IsSecure(listener.transport) ? kTurnsPort : kTurnPort;
+  }
+  for (UserConfig& user : config.auth.users) {
+    if (user.account.empty()) user.account = user.username;
+  }
+  for (std::string* path : {&config.tls.certificate, &config.tls.key, &config.metering.directory}) {
+    *path = ResolvePath(*path, directory);
+  }
+}
+
+void CheckWhole(const Config& config, Findings& findings) {
+  CheckListeners(config, findings);
+  CheckRelayAddresses(config, findings);
+  CheckUsers(config, findings);
+  CheckLimits(config, findings);
+  CheckTls(config, findings);
+  if (config.metering.directory.empty() && !findings.IsBad("metering.directory")) {
+    findings.Add("metering.directory", "is empty; name a directory that outlives the process");
+  }
+}
+
+}  // namespace turnpike::config

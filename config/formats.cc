@@ -1,0 +1,157 @@
+#include "config/formats.h"
+
+#include <algorithm>
+#include <array>
+
+namespace turnpike::config {
+namespace {
+
+bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
+bool IsPlain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("-_./").contains(c);
+}
+
+// ReadPort reads 1-65535.
+std::optional<uint16_t> ReadPort(std::string_view text) {
+  const auto port = ReadWhole(text, 1, 65535);
+  if (!port) return std::nullopt;
+  return static_cast<uint16_t>(*port);
+}
+
+}  // namespace
+
+std::string Quote(std::string_view text) {
+  if (!text.empty() && text.front() != '-' && std::ranges::all_of(text, IsPlain)) {
+    return std::string(text);
+  }
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+ReadResult<uint32_t> ReadWhole(std::string_view text, uint32_t min, uint32_t max) {
+  uint32_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (text.empty() || stop != end) {
+    return std::unexpected("is not a whole number; use " + std::to_string(min) + "-" +
+                           std::to_string(max));
+  }
+  if (error != std::errc() || value < min || value > max) {
+    return std::unexpected("is out of range; use " + std::to_string(min) + "-" +
+                           std::to_string(max));
+  }
+  return value;
+}
+
+ReadResult<std::string> ReadText(std::string_view text, size_t min, size_t max) {
+  if (text.size() < min) return std::unexpected("is empty; write something");
+  if (text.size() > max) {
+    return std::unexpected("is " + std::to_string(text.size()) + " bytes long; use at most " +
+                           std::to_string(max));
+  }
+  if (std::ranges::any_of(text, IsControl)) {
+    return std::unexpected("holds a control character; use printable text on one line");
+  }
+  return std::string(text);
+}
+
+std::string DescribeText(size_t min, size_t max) {
+  return "text, " + (min == 0 ? "at most " : std::to_string(min) + "-") + std::to_string(max) +
+         " bytes";
+}
+
+ReadResult<std::string> Secret::Read(std::string_view text) {
+  if (text.empty()) return std::unexpected("is empty; anybody could guess it");
+  return ReadText(text, 1, 4096);
+}
+
+ReadResult<uint32_t> Workers::Read(std::string_view text) {
+  if (text == "auto") return 0;
+  if (const auto count = ReadWhole(text, 1, 256)) return *count;
+  return std::unexpected("is not a number of workers; use auto or 1-256");
+}
+
+ReadResult<uint16_t> Port::Read(std::string_view text) {
+  if (const auto port = ReadPort(text)) return *port;
+  return std::unexpected("is not a port; use 1-65535");
+}
+
+ReadResult<PortRange> Ports::Read(std::string_view text) {
+  const size_t dash = text.find('-');
+  const auto first = ReadPort(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : ReadPort(text.substr(dash + 1));
+  if (!first || !last || dash == std::string_view::npos) {
+    return std::unexpected("is not a range of ports; use FIRST-LAST, for example 10000-60000");
+  }
+  if (*first > *last) {
+    return std::unexpected("is the wrong way round; did you mean " + std::to_string(*last) + "-" +
+                           std::to_string(*first) + "?");
+  }
+  return PortRange{*first, *last};
+}
+
+std::string Ports::Print(const PortRange& value) {
+  return std::to_string(value.first) + "-" + std::to_string(value.last);
+}
+
+ReadResult<IpAddress> Address::Read(std::string_view text) {
+  if (const auto address = IpAddress::Parse(text)) return *address;
+  return std::unexpected("is not an IP address; use one such as 192.0.2.7 or 2001:db8::7");
+}
+
+ReadResult<IpRange> Range::Read(std::string_view text) {
+  auto range = IpRange::Parse(text);
+  if (range) return range;
+  return std::unexpected("is not a range of addresses: " + range.error());
+}
+
+ReadResult<Duration> ReadSpan(std::string_view text, Duration min, Duration max) {
+  const auto duration = ParseDuration(text);
+  if (!duration) return std::unexpected("is not a duration: " + duration.error());
+  if (*duration < min || *duration > max) {
+    return std::unexpected("is out of range; use " + FormatDuration(min) + " to " +
+                           FormatDuration(max));
+  }
+  return *duration;
+}
+
+template <>
+std::span<const NamedValue<Transport>> Words() {
+  static constexpr std::array<NamedValue<Transport>, kTransportCount> kWords = {
+      {{"udp", Transport::kUdp},
+       {"tcp", Transport::kTcp},
+       {"tls", Transport::kTls},
+       {"dtls", Transport::kDtls}}};
+  return kWords;
+}
+
+template <>
+std::span<const NamedValue<TlsVersion>> Words() {
+  static constexpr std::array<NamedValue<TlsVersion>, 2> kWords = {
+      {{"1.2", TlsVersion::k12}, {"1.3", TlsVersion::k13}}};
+  return kWords;
+}
+
+template <>
+std::span<const NamedValue<LogLevel>> Words() {
+  static constexpr std::array<NamedValue<LogLevel>, 4> kWords = {{{"debug", LogLevel::kDebug},
+                                                                  {"info", LogLevel::kInfo},
+                                                                  {"warning", LogLevel::kWarning},
+                                                                  {"error", LogLevel::kError}}};
+  return kWords;
+}
+
+template <>
+std::span<const NamedValue<LogFormat>> Words() {
+  static constexpr std::array<NamedValue<LogFormat>, 2> kWords = {
+      {{"json", LogFormat::kJson}, {"text", LogFormat::kText}}};
+  return kWords;
+}
+
+}  // namespace turnpike::config

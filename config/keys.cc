@@ -1,0 +1,133 @@
+#include "config/keys.h"
+
+#include <algorithm>
+
+#include "config/formats.h"
+#include "config/key_rows.h"
+
+namespace turnpike::config {
+namespace {
+
+// MEMBER names a member of Config in a way that a template can carry.
+#define MEMBER(path) [](auto& config) -> auto& { return config.path; }
+
+constexpr Key kKeys[] = {
+    Value<Text<0, 64>, MEMBER(node)>(
+        "node", "This node's name, unique in the fleet. It stands in every session record.",
+        "the host name"),
+    Value<Text<1, 64>, MEMBER(region)>(
+        "region",
+        "Where the node is, as rate cards and reports name it. Usage is billed by region."),
+    Value<Text<1, 64>, MEMBER(edge)>("edge", "The site within the region, for session records."),
+    Value<Workers, MEMBER(workers)>(
+        "workers", "Threads that relay; auto means the CPUs that the process may use."),
+
+    Entries<MEMBER(listen), PrintListener>("listen", "Where clients reach the server.",
+                                           "[{transport: udp, address: 0.0.0.0, port: 3478}]"),
+    Value<Word<Transport>, MEMBER(listen.back().transport)>(
+        "listen[].transport", "What lies between client and server.", "udp"),
+    Value<Address, MEMBER(listen.back().address.ip)>(
+        "listen[].address", "The address to bind; 0.0.0.0 or :: for all of the host's.", "0.0.0.0"),
+    Value<Port, MEMBER(listen.back().address.port)>("listen[].port",
+                                                    "The port to bind, outside of relay.ports.",
+                                                    "3478, for tls and dtls 5349"),
+
+    Section("relay", "The addresses and ports that clients are given to be reached at."),
+    Entries<MEMBER(relay.addresses), kPrintNothing>(
+        "relay.addresses", "The host's addresses that relay; none: the host's own, found at start.",
+        "[{bind: 10.0.0.5, advertise: 203.0.113.7}]"),
+    Value<Address, MEMBER(relay.addresses.back().bind)>(
+        "relay.addresses[].bind", "An address of this host.", "", Presence::kRequired),
+    AdvertiseKey(
+        "relay.addresses[].advertise",
+        "The address that clients and peers see, where a NAT stands in between; auto finds it.",
+        "as bound"),
+    Value<Ports, MEMBER(relay.ports)>(
+        "relay.ports",
+        "Relay ports, on each address. Firewalls must let UDP through to all of them."),
+    Section(
+        "relay.peers",
+        "Peers that may be reached, beside the rule that denies private and special addresses."),
+    List<Range, MEMBER(relay.peers.allow)>(
+        "relay.peers.allow", "Ranges to allow although the built-in rule denies them.",
+        "[10.1.0.0/16]"),
+    List<Range, MEMBER(relay.peers.deny)>("relay.peers.deny",
+                                          "Ranges to deny although the built-in rule allows them.",
+                                          "[198.41.0.0/24]"),
+
+    Section("auth", "Who may allocate. At least one secret or user is needed."),
+    Value<Text<1, 127>, MEMBER(auth.realm)>(
+        "auth.realm", "The realm of every username; clients lose their calls when it changes."),
+    List<Secret, MEMBER(auth.secrets)>(
+        "auth.secrets",
+        "Shared secrets of time-limited credentials, newest first. `turnpike token` mints those.",
+        "[\"${file:/run/secrets/turn}\"]"),
+    Entries<MEMBER(auth.users), kPrintNothing>(
+        "auth.users", "Users with a lasting password.",
+        "[{username: alice, password: \"${ALICE_PASSWORD}\", account: acme, label: web}]"),
+    Value<Text<1, 508>, MEMBER(auth.users.back().username)>(
+        "auth.users[].username", "The name that authenticates.", "", Presence::kRequired),
+    Value<Secret, MEMBER(auth.users.back().password)>("auth.users[].password", "The password.", "",
+                                                      Presence::kRequired),
+    Value<Text<1, 128>, MEMBER(auth.users.back().account)>(
+        "auth.users[].account", "The account that pays.", "the username"),
+    Value<Text<0, 128>, MEMBER(auth.users.back().label)>(
+        "auth.users[].label", "Tells one use of the account from another in reports.", "none"),
+    Value<Span<1'000, 3'600'000>, MEMBER(auth.nonce_lifetime)>(
+        "auth.nonce_lifetime", "How long a nonce is good (RFC 8489 allows at most an hour)."),
+
+    Section("limits", "What one client may ask for."),
+    Value<Span<1'000, 86'400'000>, MEMBER(limits.default_lifetime)>(
+        "limits.default_lifetime", "Lifetime of an allocation whose client asks for none or less."),
+    Value<Span<1'000, 86'400'000>, MEMBER(limits.max_lifetime)>(
+        "limits.max_lifetime", "Longest lifetime that is granted (RFC 8656 recommends an hour)."),
+    Value<Whole<1, 100'000>, MEMBER(limits.permissions_per_allocation)>(
+        "limits.permissions_per_allocation", "Peer addresses that one allocation may talk to."),
+    Value<Whole<1, 4'096>, MEMBER(limits.channels_per_allocation)>(
+        "limits.channels_per_allocation", "Channels that one allocation may bind."),
+    Value<Whole<0, 1'000'000>, MEMBER(limits.allocations_per_username)>(
+        "limits.allocations_per_username", "Allocations that one username may hold; 0: no limit."),
+
+    Section("tls", "The certificate of tls and dtls listeners."),
+    Value<Path, MEMBER(tls.certificate)>("tls.certificate", "PEM file with the whole chain."),
+    Value<Path, MEMBER(tls.key)>("tls.key", "PEM file with the private key."),
+    List<Word<TlsVersion>, MEMBER(tls.versions)>("tls.versions", "Versions that are offered.",
+                                                 "[1.2]"),
+
+    Section("metering", "The ledger of what was relayed."),
+    Value<Path, MEMBER(metering.directory)>(
+        "metering.directory", "Holds usage.db and live.slots; one server per directory."),
+    Value<Span<100, 900'000>, MEMBER(metering.checkpoint)>(
+        "metering.checkpoint", "How often counters go to the ledger: what a power cut can lose."),
+    Value<Whole<1'024, 4'194'304>, MEMBER(metering.slots)>(
+        "metering.slots", "Sessions alive or waiting for the ledger, at most."),
+
+    Section("admin", "Metrics and health over HTTP. It has no login: keep it inside."),
+    Value<Address, MEMBER(admin.address.ip)>("admin.address", "The address to bind."),
+    Value<Port, MEMBER(admin.address.port)>("admin.port", "The port to bind."),
+    Value<Whole<0, 1'000'000>, MEMBER(admin.account_series)>(
+        "admin.account_series", "Accounts shown in metrics; the rest is counted as _other."),
+
+    Section("log", "Events on standard output."),
+    Value<Word<LogLevel>, MEMBER(log.level)>("log.level", "The least important level to write."),
+    Value<Word<LogFormat>, MEMBER(log.format)>("log.format", "JSON lines, or text to read."),
+};
+#undef MEMBER
+
+}  // namespace
+
+std::span<const Key> Keys() { return kKeys; }
+
+const Key* FindKey(std::string_view name) {
+  const auto* const found = std::ranges::find(kKeys, name, &Key::name);
+  return found == std::end(kKeys) ? nullptr : found;
+}
+
+std::string_view KeyParent(std::string_view name) {
+  const size_t dot = name.rfind('.');
+  return dot == std::string_view::npos ? std::string_view() : name.substr(0, dot);
+}
+
+std::string_view KeyLeaf(std::string_view name) { return name.substr(name.rfind('.') + 1); }
+
+}  // namespace turnpike::config
