@@ -2,10 +2,10 @@
 // account, region, transport and label. LEDGER.md states the format and the guarantees.
 #pragma once
 
-#include <chrono>
+#include <array>
 #include <cstdint>
 #include <expected>
-#include <map>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,30 +31,46 @@ struct CheckpointStats {
   uint64_t freed_slots = 0;
 };
 
+// LedgerOptions are for tests: a file system that fails, and a look at each step of a checkpoint.
+struct LedgerOptions {
+  // The name of a registered SQLite VFS; empty for the usual one.
+  std::string vfs;
+  // Called with `begin`, `store`, `commit`, `settle` and `free`, before the step of that name, and
+  // with `done` at the end.
+  std::function<void(std::string_view step)> on_step;
+};
+
 // Ledger is the writer: one per directory, one thread. Nothing it does blocks a worker.
 class Ledger {
  public:
-  // Open opens or creates `directory`/usage.db. It fails with a sentence that names the file and
-  // the remedy when the file is not a ledger, is damaged, is read-only, or has a newer schema.
+  // Open opens or creates `directory`/usage.db, locks it against a second writer (usage.lock), and
+  // marks it open. It fails with a sentence that names the file and the remedy when the file is not
+  // a ledger, is damaged, is read-only, is in use, or has a newer schema. `identity` must be what
+  // the slot files of its checkpoints were opened with.
   static std::expected<std::unique_ptr<Ledger>, std::string> Open(const std::string& directory,
-                                                                  LedgerIdentity identity);
+                                                                  LedgerIdentity identity,
+                                                                  LedgerOptions options = {});
   ~Ledger();
 
   // Checkpoint stores the totals of every used slot in one transaction, then settles and frees
-  // slots. `as_of` is the wall time read before the call. On failure nothing in the slots has
-  // changed, the connection is closed, and the next call opens it anew; the error is a sentence for
-  // the log.
+  // slots. On failure nothing in the slots has changed, the connection is closed, and the next call
+  // opens it anew; the error is a sentence for the log.
+  //
+  // `as_of` is a wall time at which every worker has finished the loop turns that began before it:
+  // the time read before the call, less the longest turn the caller allows. It becomes what reports
+  // say.
   //
   // Totals go in as absolute numbers; buckets grow by the difference to the session's stored
-  // totals, read in the same transaction: a repeated checkpoint changes nothing.
+  // totals, read in the same transaction: a repeated checkpoint changes nothing. The first
+  // checkpoint also closes, as kCrash, sessions that the ledger holds open and no slot knows.
   std::expected<CheckpointStats, std::string> Checkpoint(SlotFile& slots, WallTime as_of);
 
-  // Finish writes the last checkpoint and marks the ledger cleanly closed: until a server opens it
-  // again, its figures are complete.
+  // Finish writes the last checkpoint and, when no session is live any more, marks the ledger
+  // cleanly closed: until a server opens it again, its figures are complete.
   std::expected<CheckpointStats, std::string> Finish(SlotFile& slots, WallTime as_of);
 
-  // BillableTotals lists the sums per account and region, in the order in which accounts first
-  // appeared: a cap on the number of metric series then always cuts the same ones.
+  // BillableTotals lists the sums per account and region that are committed, in the order in which
+  // accounts first appeared: a cap on the number of metric series then always cuts the same ones.
   const std::vector<BillableTotal>& BillableTotals() const;
 
   // UnpersistedBytes counts billable bytes in the slots that the last commit does not hold.
@@ -63,6 +79,9 @@ class Ledger {
  private:
   struct State;
   explicit Ledger(std::unique_ptr<State> state);
+
+  std::expected<CheckpointStats, std::string> Write(SlotFile& slots, WallTime as_of, bool closing);
+
   std::unique_ptr<State> state_;
 };
 

@@ -324,7 +324,7 @@ SlotSnapshot SlotFile::Read(SlotId slot) const {
   const SlotRecord& record = map.record(slot.value());
   SlotSnapshot snapshot;
   snapshot.slot = slot;
-  snapshot.generation = record.generation;
+  snapshot.id = record.id;
   // The state comes first: counters that are read after `closed` was seen are final.
   snapshot.closed = record.state.load(std::memory_order_acquire) == SlotState::kClosed;
   if (snapshot.closed) {

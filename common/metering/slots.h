@@ -34,7 +34,7 @@ struct LedgerIdentity {
 // `totals` unless that bucket is in `boundaries`.
 struct SlotSnapshot {
   SlotId slot;
-  uint32_t generation = 0;  // tells this session from others that had the slot
+  SessionId id{};  // tells this session from others that had the slot
   bool closed = false;
   CloseReason close_reason = CloseReason::kExpired;  // when closed
   WallTime ended_at{};                               // when closed

@@ -1,0 +1,149 @@
+#include "common/metering/ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "common/metering/file.h"
+#include "common/metering/ledger_schema.h"
+#include "common/metering/ledger_writer.h"
+
+namespace turnpike {
+
+struct Ledger::State {
+  // Committed is what the last commit holds of the session in a slot. Unlike the writer's knowledge
+  // it survives a failure: it only feeds UnpersistedBytes.
+  struct Committed {
+    SessionId id{};
+    uint64_t billable_bytes = 0;
+  };
+
+  FileDescriptor lock;
+  std::string path;
+  LedgerIdentity identity;
+  LedgerOptions options;
+  std::unique_ptr<LedgerWriter> writer;  // null after a failure, until the next call
+  bool orphans_ended = false;
+  std::vector<BillableTotal> billable;
+  std::vector<Committed> committed;  // by slot
+
+  void Step(std::string_view step) const {
+    if (options.on_step) options.on_step(step);
+  }
+  std::expected<void, std::string> OpenWriter();
+  void Remember(const SlotSnapshot& snapshot);
+};
+
+Ledger::Ledger(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Ledger::~Ledger() = default;
+
+std::expected<void, std::string> Ledger::State::OpenWriter() {
+  if (writer != nullptr) return {};
+  auto opened = LedgerWriter::Open(path, options.vfs);
+  if (!opened) return std::unexpected(opened.error());
+  writer = std::move(*opened);
+  billable = writer->Totals();
+  return {};
+}
+
+void Ledger::State::Remember(const SlotSnapshot& snapshot) {
+  const size_t slot = snapshot.slot.value();
+  if (slot >= committed.size()) committed.resize(slot + 1);
+  committed[slot] = {snapshot.id, snapshot.totals.billable_bytes()};
+}
+
+std::expected<std::unique_ptr<Ledger>, std::string> Ledger::Open(const std::string& directory,
+                                                                 LedgerIdentity identity,
+                                                                 LedgerOptions options) {
+  auto lock = OpenLocked(directory + "/usage.lock");
+  if (!lock) return std::unexpected(lock.error());
+  auto state = std::make_unique<State>();
+  state->lock = std::move(*lock);
+  state->path = LedgerPath(directory);
+  state->identity = std::move(identity);
+  state->options = std::move(options);
+  if (auto ok = state->OpenWriter(); !ok) return std::unexpected(ok.error());
+  return std::unique_ptr<Ledger>(new Ledger(std::move(state)));
+}
+
+std::expected<CheckpointStats, std::string> Ledger::Checkpoint(SlotFile& slots, WallTime as_of) {
+  return Write(slots, as_of, false);
+}
+
+std::expected<CheckpointStats, std::string> Ledger::Finish(SlotFile& slots, WallTime as_of) {
+  return Write(slots, as_of, true);
+}
+
+std::expected<CheckpointStats, std::string> Ledger::Write(SlotFile& slots, WallTime as_of,
+                                                          bool closing) {
+  State& state = *state_;
+  TP_CHECK(slots.identity() == state.identity);
+  slots.Heartbeat(as_of);
+  slots.GrowAhead();
+  if (auto ok = state.OpenWriter(); !ok) return std::unexpected(ok.error());
+  LedgerWriter& writer = *state.writer;
+
+  std::vector<SlotSnapshot> news;
+  bool all_closed = true;
+  for (const SlotId slot : slots.UsedSlots()) {
+    SlotSnapshot snapshot = slots.Read(slot);
+    all_closed = all_closed && snapshot.closed;
+    if (snapshot.closed || !writer.HasAll(snapshot)) news.push_back(std::move(snapshot));
+  }
+  state.Step("begin");
+  writer.Begin();
+  // The first time nothing is known to be stored, so that `news` has every used slot.
+  if (!state.orphans_ended) writer.EndOrphans(slots, news);
+  state.Step("store");
+  for (const SlotSnapshot& snapshot : news) writer.Store(slots, snapshot);
+  state.Step("commit");
+  if (!writer.Commit(as_of, closing && all_closed)) {
+    std::string error = "cannot write " + writer.error();
+    state.writer.reset();
+    return std::unexpected(std::move(error));
+  }
+  state.orphans_ended = true;
+  state.billable = writer.Totals();
+
+  CheckpointStats stats;
+  stats.as_of = as_of;
+  stats.sessions = news.size();
+  state.Step("settle");
+  for (const SlotSnapshot& snapshot : news) {
+    slots.Settle(snapshot);
+    state.Remember(snapshot);
+  }
+  state.Step("free");
+  for (const SlotSnapshot& snapshot : news) {
+    if (!snapshot.closed) continue;
+    slots.Free(snapshot.slot);
+    ++stats.freed_slots;
+  }
+  if (!writer.MaintainWal(closing)) {
+    // What was committed stays; the WAL just grows until this heals.
+    Log(LogLevel::kWarning, "ledger_wal_not_copied", {{"error", writer.error()}});
+    state.writer.reset();
+  } else if (closing) {
+    state.writer.reset();
+  }
+  state.Step("done");
+  return stats;
+}
+
+const std::vector<BillableTotal>& Ledger::BillableTotals() const { return state_->billable; }
+
+uint64_t Ledger::UnpersistedBytes(const SlotFile& slots) const {
+  uint64_t bytes = 0;
+  for (const SlotId slot : slots.UsedSlots()) {
+    const SlotSnapshot snapshot = slots.Read(slot);
+    const uint64_t total = snapshot.totals.billable_bytes();
+    const auto& committed = state_->committed;
+    const bool known = slot.value() < committed.size() && committed[slot.value()].id == snapshot.id;
+    const uint64_t stored = known ? committed[slot.value()].billable_bytes : 0;
+    bytes += total - std::min(total, stored);
+  }
+  return bytes;
+}
+
+}  // namespace turnpike

@@ -1,0 +1,30 @@
+// What a usage.db is: its tables, how one is recognised, created and opened. LEDGER.md describes
+// it.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "common/metering/sqlite.h"
+
+namespace turnpike {
+
+inline constexpr uint32_t kLedgerApplicationId = 0x54504C47;  // "TPLG"
+inline constexpr int64_t kLedgerSchemaVersion = 1;
+
+// LedgerPath is the ledger within the metering directory.
+std::string LedgerPath(const std::string& directory);
+
+// OpenLedgerForWriting opens `path`, creates the tables in an empty file, checks an existing one,
+// and carries over what its WAL holds. It fails with a sentence that names the file and the remedy.
+std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const std::string& path,
+                                                                           const std::string& vfs);
+
+// OpenLedgerForReading opens the ledger of `directory` beside a running server. It writes nothing,
+// and never checkpoints. It fails with a sentence that names the file and the remedy.
+std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForReading(
+    const std::string& directory);
+
+}  // namespace turnpike

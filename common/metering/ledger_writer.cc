@@ -1,0 +1,275 @@
+#include "common/metering/ledger_writer.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/metering/ledger_schema.h"
+
+namespace turnpike {
+namespace {
+
+// A WAL of this many pages (16 MiB) is copied back: often enough to stay small, seldom enough that
+// a busy server does not sync the database at every checkpoint.
+constexpr int kLongWal = 4096;
+
+constexpr const char* kFindSession = R"sql(
+SELECT key, ended_at IS NOT NULL,
+  client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes,
+  peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets
+FROM session WHERE id = ?)sql";
+
+constexpr const char* kInsertSession = R"sql(
+INSERT INTO session VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, 0, 0, 0, 0, 0, 0))sql";
+
+constexpr const char* kUpdateSession = R"sql(
+UPDATE session SET
+  client_to_peer_bytes = ?, peer_to_client_bytes = ?, client_to_peer_wire_bytes = ?,
+  peer_to_client_wire_bytes = ?, client_to_peer_packets = ?, peer_to_client_packets = ?
+WHERE key = ?)sql";
+
+// The first end stands: a stale slot that a power cut brought back cannot move it.
+constexpr const char* kEndSession =
+    "UPDATE session SET ended_at = ?, close_reason = ? WHERE key = ? AND ended_at IS NULL";
+
+// Grow builds "INSERT INTO `table` ... on conflict add" for a table whose last columns are totals.
+// min() keeps a sum that leaves SQLite's integers from becoming a REAL, which a STRICT table would
+// refuse for ever after.
+std::string Grow(const std::string& table, int key_columns, std::span<const char* const> totals) {
+  std::string values = "?";
+  for (size_t i = 1; i < static_cast<size_t>(key_columns) + totals.size(); ++i) values += ", ?";
+  std::string sql = "INSERT INTO " + table + " VALUES (" + values + ") ON CONFLICT DO UPDATE SET ";
+  for (size_t i = 0; i < totals.size(); ++i) {
+    const std::string name = totals[i];
+    sql += (i == 0 ? "" : ", ") + name + " = min(" + name + " + excluded." + name +
+           ", 9223372036854775807)";
+  }
+  return sql;
+}
+
+constexpr std::array<const char*, 6> kTotalColumns = {
+    "client_to_peer_bytes",      "peer_to_client_bytes",   "client_to_peer_wire_bytes",
+    "peer_to_client_wire_bytes", "client_to_peer_packets", "peer_to_client_packets"};
+
+std::string_view IdBytes(const SessionId& id) {
+  return {reinterpret_cast<const char*>(id.data()), id.size()};
+}
+
+SqlText TransportText(Transport transport) { return SqlText{TransportName(transport)}; }
+
+}  // namespace
+
+std::expected<std::unique_ptr<LedgerWriter>, std::string> LedgerWriter::Open(
+    const std::string& path, const std::string& vfs) {
+  auto database = OpenLedgerForWriting(path, vfs);
+  if (!database) return std::unexpected(database.error());
+  std::unique_ptr<LedgerWriter> writer(new LedgerWriter(std::move(*database)));
+  writer->database_->Exec("UPDATE meta SET state = 'open'");
+  writer->LoadTotals();
+  if (!writer->ok()) return std::unexpected("cannot use " + writer->error());
+  return writer;
+}
+
+LedgerWriter::LedgerWriter(std::unique_ptr<Database> database)
+    : database_(std::move(database)),
+      find_session_(*database_, kFindSession),
+      insert_session_(*database_, kInsertSession),
+      update_session_(*database_, kUpdateSession),
+      end_session_(*database_, kEndSession),
+      add_part_(*database_, Grow("usage_part", 2, kTotalColumns)),
+      add_bucket_(*database_, Grow("usage_bucket", 5, kTotalColumns)),
+      add_total_(*database_, Grow("usage_total", 2, std::span(kTotalColumns).first(2))),
+      find_drops_(*database_, "SELECT reason, packets FROM session_drop WHERE session = ?"),
+      set_drop_(*database_, "INSERT OR REPLACE INTO session_drop VALUES (?, ?, ?)"),
+      set_meta_(*database_,
+                "UPDATE meta SET as_of = ?1, created = coalesce(created, ?1), state = ?2") {
+  sqlite3_wal_hook(
+      database_->handle(),
+      [](void* writer, sqlite3*, const char*, int pages) {
+        static_cast<LedgerWriter*>(writer)->wal_pages_ = pages;
+        return SQLITE_OK;
+      },
+      this);
+}
+
+void LedgerWriter::LoadTotals() {
+  Statement statement(*database_, "SELECT * FROM usage_total");
+  while (statement.Step()) {
+    totals_[{statement.Int(0), statement.Bytes(1)}] = {statement.Total(2), statement.Total(3)};
+  }
+  Statement names(*database_, "SELECT name, key FROM account");
+  while (names.Step()) accounts_[names.Bytes(0)] = names.Int(1);
+}
+
+bool LedgerWriter::HasAll(const SlotSnapshot& snapshot) const {
+  if (snapshot.slot.value() >= known_.size()) return false;
+  const Known& known = known_[snapshot.slot.value()];
+  return known.valid && known.id == snapshot.id && known.ended == snapshot.closed &&
+         known.sums == ToSums(snapshot.totals) && known.drops == snapshot.dropped_packets;
+}
+
+void LedgerWriter::Store(const SlotFile& slots, const SlotSnapshot& snapshot) {
+  Known& known = Find(slots, snapshot);
+  const auto parts = SplitUsage(snapshot, known.sums);
+  for (const UsagePart& part : parts) {
+    const Sums& s = part.sums;
+    add_part_.Bind(part.bucket.value(), known.session, s[0], s[1], s[2], s[3], s[4], s[5]).Run();
+    Sums& growth = growth_[{part.bucket, known.group}];
+    for (size_t i = 0; i < s.size(); ++i) growth[i] += s[i];
+  }
+  if (!parts.empty()) {
+    const Sums& s = known.sums;
+    update_session_.Bind(s[0], s[1], s[2], s[3], s[4], s[5], known.session).Run();
+  }
+  StoreDrops(known, snapshot);
+  if (!snapshot.closed || known.ended) return;
+  end_session_
+      .Bind(snapshot.ended_at.time_since_epoch().count(),
+            SqlText{CloseReasonName(snapshot.close_reason)}, known.session)
+      .Run();
+  known.ended = true;
+}
+
+LedgerWriter::Known& LedgerWriter::Find(const SlotFile& slots, const SlotSnapshot& snapshot) {
+  const size_t slot = snapshot.slot.value();
+  if (slot >= known_.size()) known_.resize(slot + 1);
+  Known& known = known_[slot];
+  if (known.valid && known.id == snapshot.id) return known;
+  known = Known{};
+  known.id = snapshot.id;
+  Load(known, slots.ReadInfo(snapshot.slot), slots.ReadIdentity(snapshot.slot));
+  known.valid = true;
+  return known;
+}
+
+void LedgerWriter::Load(Known& known, const SessionInfo& info, const LedgerIdentity& identity) {
+  known.group = {AccountKey(info.account), identity.region, info.transport, info.label};
+  if (find_session_.Bind(IdBytes(info.id)).Step()) {
+    known.session = find_session_.Int(0);
+    known.ended = find_session_.Int(1) != 0;
+    for (size_t i = 0; i < known.sums.size(); ++i) {
+      known.sums[i] = find_session_.Total(static_cast<int>(i) + 2);
+    }
+    find_session_.Step();
+    find_drops_.Bind(known.session);
+    while (find_drops_.Step()) {
+      for (size_t i = 0; i < kDropReasonCount; ++i) {
+        if (find_drops_.Bytes(0) == DropReasonName(static_cast<DropReason>(i))) {
+          known.drops[i] = find_drops_.Total(1);
+        }
+      }
+    }
+    return;
+  }
+  const std::string client = info.client.ToString();
+  const std::string relayed = info.relayed.ToString();
+  insert_session_
+      .Bind(IdBytes(info.id), BootKey(identity), known.group.account, std::string_view(info.label),
+            std::string_view(info.username), TransportText(info.transport), SqlText{client},
+            SqlText{relayed}, info.started_at.time_since_epoch().count())
+      .Run();
+  known.session = sqlite3_last_insert_rowid(database_->handle());
+}
+
+void LedgerWriter::StoreDrops(Known& known, const SlotSnapshot& snapshot) {
+  for (size_t i = 0; i < kDropReasonCount; ++i) {
+    const uint64_t packets = snapshot.dropped_packets[i];
+    if (packets <= known.drops[i]) continue;
+    set_drop_.Bind(known.session, SqlText{DropReasonName(static_cast<DropReason>(i))}, packets)
+        .Run();
+    known.drops[i] = packets;
+  }
+}
+
+void LedgerWriter::EndOrphans(const SlotFile& slots, std::span<const SlotSnapshot> used) {
+  std::set<std::string> in_slots;
+  for (const SlotSnapshot& snapshot : used) {
+    in_slots.emplace(IdBytes(slots.ReadInfo(snapshot.slot).id));
+  }
+  std::vector<std::pair<int64_t, int64_t>> orphans;  // session, end
+  {
+    Statement open(*database_,
+                   "SELECT key, id, max(started_at, (SELECT as_of FROM meta)) FROM session "
+                   "WHERE ended_at IS NULL");
+    while (open.Step()) {
+      if (!in_slots.contains(open.Bytes(1))) orphans.emplace_back(open.Int(0), open.Int(2));
+    }
+  }
+  for (const auto& [session, end] : orphans) {
+    end_session_.Bind(end, SqlText{CloseReasonName(CloseReason::kCrash)}, session).Run();
+  }
+}
+
+void LedgerWriter::StoreBuckets() {
+  for (const auto& [key, s] : growth_) {
+    const auto& [bucket, group] = key;
+    add_bucket_
+        .Bind(bucket.value(), group.account, std::string_view(group.region),
+              TransportText(group.transport), std::string_view(group.label), s[0], s[1], s[2], s[3],
+              s[4], s[5])
+        .Run();
+    add_total_.Bind(group.account, std::string_view(group.region), s[0], s[1]).Run();
+    auto& total = totals_[{group.account, group.region}];
+    total[0] += s[0];
+    total[1] += s[1];
+  }
+  growth_.clear();
+}
+
+bool LedgerWriter::Commit(WallTime as_of, bool closing) {
+  StoreBuckets();
+  set_meta_.Bind(as_of.time_since_epoch().count(), SqlText{closing ? "closed" : "open"}).Run();
+  database_->Exec("COMMIT");
+  return ok();
+}
+
+bool LedgerWriter::MaintainWal(bool closing) {
+  if (!closing && wal_pages_ < kLongWal) return true;
+  const int mode = closing ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+  const int code = sqlite3_wal_checkpoint_v2(database_->handle(), nullptr, mode, nullptr, nullptr);
+  // A reader that is in the way is no failure: the next call tries again.
+  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) {
+    database_->Fail();
+    return false;
+  }
+  // With nothing left in it, closing the connection may remove the WAL.
+  if (closing && code == SQLITE_OK) {
+    sqlite3_db_config(database_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+  }
+  return true;
+}
+
+int64_t LedgerWriter::AccountKey(const std::string& name) {
+  const auto [it, is_new] = accounts_.try_emplace(name, 0);
+  if (is_new) {
+    Statement insert(*database_, "INSERT INTO account VALUES (NULL, ?)");
+    insert.Bind(std::string_view(name)).Run();
+    it->second = sqlite3_last_insert_rowid(database_->handle());
+  }
+  return it->second;
+}
+
+int64_t LedgerWriter::BootKey(const LedgerIdentity& identity) {
+  const auto [it, is_new] = boots_.try_emplace(identity.boot, 0);
+  if (!is_new) return it->second;
+  Statement insert(*database_, "INSERT INTO boot VALUES (NULL, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+  insert
+      .Bind(IdBytes(identity.boot), std::string_view(identity.node),
+            std::string_view(identity.region), std::string_view(identity.edge))
+      .Run();
+  Statement find(*database_, "SELECT key FROM boot WHERE id = ?");
+  if (find.Bind(IdBytes(identity.boot)).Step()) it->second = find.Int(0);
+  return it->second;
+}
+
+std::vector<BillableTotal> LedgerWriter::Totals() const {
+  std::map<int64_t, std::string_view> names;
+  for (const auto& [name, key] : accounts_) names[key] = name;
+  std::vector<BillableTotal> totals;
+  totals.reserve(totals_.size());
+  for (const auto& [key, bytes] : totals_) {
+    totals.push_back({std::string(names[key.first]), key.second, bytes});
+  }
+  return totals;
+}
+
+}  // namespace turnpike
