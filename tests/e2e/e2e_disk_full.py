@@ -1,0 +1,104 @@
+"""The state's file system fills up amid calls: they go on, and what they cost is booked later."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import ledger_sql
+import prometheus
+import usage
+from echo_peer import EchoPeer
+from harness import Context, check, check_equal, wait_for
+from server import Server
+from traffic import Call, in_parallel
+
+# Room for one segment of slots (2.3 MB) and a young ledger.
+SIZE = "6m"
+
+
+def run(ctx: Context) -> None:
+    peer = EchoPeer()
+    ctx.on_cleanup(peer.close)
+    server = Server(ctx, metering={"checkpoint": "200ms"})
+    ctx.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", server.state])
+    ctx.on_cleanup(lambda: ctx.run(["umount", server.state]))
+    server.start()
+    calls = [Call(server, peer, b"alice", b"s3cret", ipv6=i % 2 == 1) for i in range(8)]
+    talk(calls, ctx.scaled(20, least=2))
+    wait_until_booked(server, calls)
+
+    ballast = fill(server.state)
+    # New sessions need new pages; the calls from before only change old ones.
+    while not unpersisted(server):
+        check(len(calls) < 900, "the ledger never ran out of room")
+        calls += [Call(server, peer, b"bob", b"hunter2") for _ in range(20)]
+        talk(calls, 1)
+        fill(server.state)
+    talk(calls, ctx.scaled(10, least=2))
+    check(unpersisted(server) > 0, "turn_metering_unpersisted_bytes is 0 with a full disk")
+    failures = [e for e in server.log_events() if e["level"] in ("warning", "error")]
+    check(len(failures) > 0, "the log says nothing about the full disk")
+    check(len(failures) < 100, f"the log says it {len(failures)} times")
+    check_equal(server.get("/livez")[0], 200, "GET /livez with a full disk")
+
+    for path in ballast:
+        path.unlink()
+    wait_until_booked(server, calls)
+    check_equal(unpersisted(server), 0, "turn_metering_unpersisted_bytes after the disk healed")
+    for call in calls[::2]:
+        call.release()
+    server.stop()
+    check_exact(ctx, server, calls)
+
+
+def talk(calls: list[Call], count: int) -> None:
+    """Every call echoes; one datagram lost fails the test."""
+    lanes = [calls[i::8] for i in range(8)]
+
+    def lane(some: list[Call]) -> None:
+        for i, call in enumerate(some):
+            call.echo(bytes(200 + i % 7), count)
+
+    in_parallel([lambda some=some: lane(some) for some in lanes])
+
+
+def fill(directory: Path) -> list[Path]:
+    """Takes every free byte of a file system; returns the files that hold it."""
+    path = directory / "ballast"
+    with open(path, "ab", buffering=0) as ballast:
+        for block in (65536, 4096, 1):
+            try:
+                while True:
+                    ballast.write(bytes(block))
+            except OSError as error:
+                check_equal(error.errno, errno.ENOSPC, "errno of a full disk")
+    check_equal(os.statvfs(directory).f_bavail, 0, "free blocks of the full disk")
+    return [path]
+
+
+def unpersisted(server: Server) -> int:
+    return prometheus.total(prometheus.scrape(server), "turn_metering_unpersisted_bytes")
+
+
+def wait_until_booked(server: Server, calls: list[Call]) -> None:
+    total = 2 * sum(call.echoed_bytes for call in calls)
+    wait_for(lambda: prometheus.total(prometheus.scrape(server),
+                                      "turn_billable_bytes_total") == total,
+             30, f"the ledger to hold {total} bytes")
+
+
+def check_exact(ctx: Context, server: Server, calls: list[Call]) -> None:
+    rows = {row["relayed_address"]: row for row in usage.sessions(ctx, server)}
+    check_equal(len(rows), len(calls), "sessions")
+    for i, call in enumerate(calls):
+        row = rows[call.relayed]
+        reason = "drained" if i % 2 else "refreshed_to_zero"
+        check_equal((row["client_to_peer_bytes"], row["peer_to_client_bytes"],
+                     row["close_reason"]), (call.echoed_bytes, call.echoed_bytes, reason),
+                    f"the session of {call.relayed}")
+    total = sum(call.echoed_bytes for call in calls)
+    check_equal(usage.summed(usage.report(ctx, server)), (total, total), "the report")
+    ledger_sql.check_sums(server)
+    usage.check_integrity(server.state / "usage.db")
