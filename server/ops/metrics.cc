@@ -1,0 +1,330 @@
+#include "server/ops/metrics.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "common/base/log.h"
+#include "common/stun/message.h"
+
+namespace turnpike {
+namespace {
+
+// The account that stands for all those beyond the cap.
+constexpr std::string_view kOtherAccounts = "_other";
+
+// Codes that a TURN server answers in normal service. They are shown from the start, so that the
+// first error of a kind is an increase and not the birth of a series.
+constexpr std::array<uint16_t, 11> kKnownCodes = {400, 401, 403, 420, 437, 438,
+                                                  440, 441, 442, 486, 508};
+
+// Sum adds up one counter of all workers.
+template <typename Pick>
+uint64_t Sum(const Scrape& scrape, Pick pick) {
+  uint64_t sum = 0;
+  for (const WorkerView& worker : scrape.workers) sum += pick(*worker.stats).Get();
+  return sum;
+}
+
+template <typename Name>
+Label NamedLabel(std::string_view label, Name name) {
+  return {label, std::string(name)};
+}
+
+Label RegionLabel(const Scrape& scrape) { return LabelOf("region", scrape.identity.region); }
+
+void ReadAllocations(const Scrape& scrape, ExpositionWriter& out) {
+  for (size_t transport = 0; transport < kTransportCount; ++transport) {
+    for (size_t family = 0; family < 2; ++family) {
+      out.Add(Sum(scrape,
+                  [&](const TurnStats& s) -> const Counter& {
+                    return s.allocations[transport][family];
+                  }),
+              {NamedLabel("transport", TransportName(static_cast<Transport>(transport))),
+               NamedLabel("family", family == 0 ? "ipv4" : "ipv6")});
+    }
+  }
+}
+
+void ReadAllocationsClosed(const Scrape& scrape, ExpositionWriter& out) {
+  for (size_t i = 0; i < kCloseReasonCount; ++i) {
+    out.Add(Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.closed[i]; }),
+            {NamedLabel("reason", CloseReasonName(static_cast<CloseReason>(i)))});
+  }
+}
+
+// ReadErrors shows every known code, and of the others those that occurred.
+template <typename Pick>
+void ReadErrors(const Scrape& scrape, ExpositionWriter& out, Pick pick) {
+  for (uint16_t code = 300; code < 700; ++code) {
+    const uint64_t count = Sum(
+        scrape, [&](const TurnStats& s) -> const Counter& { return pick(s)[code - size_t{300}]; });
+    if (count == 0 && std::ranges::find(kKnownCodes, code) == kKnownCodes.end()) continue;
+    out.Add(count, {NamedLabel("code", std::to_string(code))});
+  }
+}
+
+void ReadAllocationErrors(const Scrape& scrape, ExpositionWriter& out) {
+  ReadErrors(scrape, out, [](const TurnStats& s) -> auto& { return s.allocation_errors; });
+}
+
+void ReadAllErrors(const Scrape& scrape, ExpositionWriter& out) {
+  ReadErrors(scrape, out, [](const TurnStats& s) -> auto& { return s.errors; });
+}
+
+void ReadAllocationDuration(const Scrape& scrape, ExpositionWriter& out) {
+  std::array<uint64_t, kDurationBoundsSeconds.size() + 1> counts{};
+  for (size_t i = 0; i < counts.size(); ++i) {
+    counts[i] =
+        Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.duration_buckets[i]; });
+  }
+  const uint64_t sum_ms =
+      Sum(scrape, [](const TurnStats& s) -> const Counter& { return s.duration_sum_ms; });
+  out.AddHistogram(kDurationBoundsSeconds, 0, counts, Value{sum_ms, 3});
+}
+
+// ReadRelayed shows one of the two tables by transport and direction.
+template <typename Pick>
+void ReadRelayed(const Scrape& scrape, ExpositionWriter& out, Pick pick) {
+  for (size_t direction = 0; direction < kDirectionCount; ++direction) {
+    for (size_t transport = 0; transport < kTransportCount; ++transport) {
+      const uint64_t count = Sum(scrape, [&](const TurnStats& s) -> const Counter& {
+        return pick(s)[transport][direction];
+      });
+      out.Add(count, {NamedLabel("direction", DirectionName(static_cast<Direction>(direction))),
+                      NamedLabel("transport", TransportName(static_cast<Transport>(transport))),
+                      RegionLabel(scrape)});
+    }
+  }
+}
+
+void ReadRelayedBytes(const Scrape& scrape, ExpositionWriter& out) {
+  ReadRelayed(scrape, out, [](const TurnStats& s) -> auto& { return s.relayed_bytes; });
+}
+
+void ReadRelayedPackets(const Scrape& scrape, ExpositionWriter& out) {
+  ReadRelayed(scrape, out, [](const TurnStats& s) -> auto& { return s.relayed_packets; });
+}
+
+void ReadDropped(const Scrape& scrape, ExpositionWriter& out) {
+  for (size_t i = 0; i < kDropReasonCount; ++i) {
+    out.Add(Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.dropped_packets[i]; }),
+            {NamedLabel("reason", DropReasonName(static_cast<DropReason>(i)))});
+  }
+}
+
+void ReadAuthFailures(const Scrape& scrape, ExpositionWriter& out) {
+  for (size_t i = 0; i < kAuthFailureCount; ++i) {
+    out.Add(Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.auth_failures[i]; }),
+            {NamedLabel("reason", AuthFailureName(static_cast<AuthFailure>(i)))});
+  }
+}
+
+void ReadMessages(const Scrape& scrape, ExpositionWriter& out) {
+  constexpr size_t kMethods = std::tuple_size_v<decltype(TurnStats::messages)>;
+  constexpr size_t kClasses = 4;
+  // Method numbers without a meaning share the name `unknown`, which must stay one series.
+  std::map<std::string_view, std::array<uint64_t, kClasses>> by_name;
+  for (size_t method = 0; method < kMethods; ++method) {
+    auto& counts = by_name[stun::MethodName(static_cast<stun::Method>(method))];
+    for (size_t i = 0; i < kClasses; ++i) {
+      counts[i] +=
+          Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.messages[method][i]; });
+    }
+  }
+  for (const auto& [name, counts] : by_name) {
+    for (size_t i = 0; i < kClasses; ++i) {
+      out.Add(counts[i], {NamedLabel("method", name),
+                          NamedLabel("class", stun::ClassName(static_cast<stun::Class>(i)))});
+    }
+  }
+}
+
+void ReadBillable(const Scrape& scrape, ExpositionWriter& out) {
+  // The first `account_series` accounts of the ledger keep their series for good, since its order
+  // never changes; what the others used is summed, so that the total stays right.
+  std::set<std::string_view> shown;
+  std::map<std::string_view, std::array<uint64_t, kDirectionCount>> others;  // by region
+  const auto add = [&](const std::string& account, std::string_view region, const auto& bytes) {
+    for (size_t i = 0; i < kDirectionCount; ++i) {
+      out.Add(bytes[i], {{"account", account},
+                         LabelOf("region", region),
+                         NamedLabel("direction", DirectionName(static_cast<Direction>(i)))});
+    }
+  };
+  for (const BillableTotal& total : scrape.ledger->billable) {
+    if (!shown.contains(total.account) && shown.size() >= scrape.identity.account_series) {
+      auto& sum = others[total.region];
+      for (size_t i = 0; i < kDirectionCount; ++i) sum[i] += total.payload_bytes[i];
+      continue;
+    }
+    shown.insert(total.account);
+    add(AccountLabel(total.account), total.region, total.payload_bytes);
+  }
+  for (const auto& [region, sum] : others) add(std::string(kOtherAccounts), region, sum);
+}
+
+void ReadQuota(const Scrape& scrape, ExpositionWriter& out) {
+  const auto add = [&](std::string_view quota, uint64_t used, uint64_t limit) {
+    if (limit == 0) return;  // a ratio to nothing is no number
+    const std::array labels = {NamedLabel("quota", quota)};
+    out.Add(Value{used * 1'000'000 / limit, 6}, labels);
+  };
+  add("ports", scrape.gauges.ports_in_use, scrape.gauges.ports_total);
+  add("slots", scrape.gauges.slots_in_use, scrape.gauges.slots_total);
+}
+
+void ReadCommits(const Scrape& scrape, ExpositionWriter& out) {
+  out.AddHistogram(kCommitBoundsMs, 3, scrape.ledger->commit_buckets,
+                   Value{scrape.ledger->commit_sum_us, 6});
+}
+
+void ReadLastCommit(const Scrape& scrape, ExpositionWriter& out) {
+  const int64_t us = scrape.ledger->last_commit.time_since_epoch().count();
+  out.Add(Value{static_cast<uint64_t>(std::max<int64_t>(us, 0)), 6});
+}
+
+// ReadLoopLag shows each worker by itself: a sum of lags means nothing.
+void ReadLoopLag(const Scrape& scrape, ExpositionWriter& out) {
+  for (size_t i = 0; i < scrape.workers.size(); ++i) {
+    const std::array labels = {NamedLabel("worker", std::to_string(i))};
+    out.Add(Value{scrape.workers[i].loop_lag_ns->Get(), 9}, labels);
+  }
+}
+
+void ReadReceiveOverflows(const Scrape& scrape, ExpositionWriter& out) {
+  uint64_t sum = 0;
+  for (const WorkerView& worker : scrape.workers) sum += worker.receive_overflows->Get();
+  out.Add(sum);
+}
+
+void ReadBuildInfo(const Scrape& scrape, ExpositionWriter& out) {
+  out.Add(1, {LabelOf("version", scrape.identity.version), LabelOf("node", scrape.identity.node),
+              LabelOf("region", scrape.identity.region), LabelOf("edge", scrape.identity.edge)});
+}
+
+constexpr MetricType kCounter = MetricType::kCounter;
+constexpr MetricType kGauge = MetricType::kGauge;
+constexpr MetricType kHistogram = MetricType::kHistogram;
+using S = const Scrape&;
+using Out = ExpositionWriter&;
+
+// clang-format off
+constexpr MetricRow kTable[] = {
+    {"turn_allocations", kGauge, "",
+     "Allocations alive, by the client's transport and the relayed address's family.",
+     ReadAllocations},
+    {"turn_allocations_created_total", kCounter, "",
+     "Allocations granted; a retransmitted request counts once.",
+     [](S s, Out out) { out.Add(Sum(s, [](auto& w) -> auto& { return w.allocations_created; })); }},
+    {"turn_allocations_closed_total", kCounter, "",
+     "Allocations that ended, by reason.", ReadAllocationsClosed},
+    {"turn_allocation_errors_total", kCounter, "",
+     "Error responses to Allocate, by code.", ReadAllocationErrors},
+    {"turn_allocation_duration_seconds", kHistogram, "seconds",
+     "How long ended allocations lived.", ReadAllocationDuration},
+    {"turn_relay_bytes_total", kCounter, "bytes",
+     "Application payload that the kernel took since the start, live.", ReadRelayedBytes},
+    {"turn_relay_packets_total", kCounter, "",
+     "Datagrams and messages with application payload that the kernel took since the start.",
+     ReadRelayedPackets},
+    {"turn_relay_dropped_packets_total", kCounter, "",
+     "Datagrams and messages that were not relayed, by reason; never billed.", ReadDropped},
+    {"turn_billable_bytes_total", kCounter, "bytes",
+     "Billable payload in the ledger since it began; restarts do not reset it. The account _other "
+     "sums the accounts beyond admin.account_series.", ReadBillable},
+    {"turn_auth_failures_total", kCounter, "",
+     "Requests that were not authenticated, by reason; a first one without credentials is none.",
+     ReadAuthFailures},
+    {"stun_requests_total", kCounter, "",
+     "STUN messages received, by method and class.", ReadMessages},
+    {"stun_errors_total", kCounter, "",
+     "Error responses to any request, by code.", ReadAllErrors},
+    {"turn_ports_in_use", kGauge, "",
+     "Relay ports in use, reserved ones included.",
+     [](S s, Out out) { out.Add(s.gauges.ports_in_use); }},
+    {"turn_ports_limit", kGauge, "",
+     "Relay ports that there are, over all relay addresses.",
+     [](S s, Out out) { out.Add(s.gauges.ports_total); }},
+    {"turn_reservations", kGauge, "",
+     "Relay ports kept for a reservation token.",
+     [](S s, Out out) { out.Add(s.gauges.reservations); }},
+    {"turn_quota_utilization_ratio", kGauge, "ratio",
+     "How much of a limit is in use, 0 to 1; at 1 new allocations get 508.", ReadQuota},
+    {"turn_metering_commit_seconds", kHistogram, "seconds",
+     "How long the ledger's checkpoints took.", ReadCommits},
+    {"turn_metering_last_commit_timestamp_seconds", kGauge, "seconds",
+     "Up to when the ledger is complete, in Unix time; 0 before the first commit.", ReadLastCommit},
+    {"turn_metering_unpersisted_bytes", kGauge, "bytes",
+     "Billable payload in the slots that the ledger does not hold yet.",
+     [](S s, Out out) { out.Add(s.ledger->unpersisted_bytes); }},
+    {"turn_metering_checkpoints_failed_total", kCounter, "",
+     "Checkpoints that could not be written; nothing is lost, the next one holds the same bytes.",
+     [](S s, Out out) { out.Add(s.ledger->checkpoints_failed); }},
+    {"turn_metering_healthy", kGauge, "",
+     "1 when the last checkpoint was committed.",
+     [](S s, Out out) { out.Add(s.ledger->healthy ? 1 : 0); }},
+    {"turn_metering_slots_in_use", kGauge, "",
+     "Sessions alive, or ended and waiting for the ledger.",
+     [](S s, Out out) { out.Add(s.gauges.slots_in_use); }},
+    {"turn_metering_slots_limit", kGauge, "",
+     "Sessions that can be metered at once; beyond it new allocations get 508.",
+     [](S s, Out out) { out.Add(s.gauges.slots_total); }},
+    {"turn_loop_lag_seconds", kGauge, "seconds",
+     "How late the worker's loop last was.", ReadLoopLag},
+    {"turn_receive_overflows_total", kCounter, "",
+     "Datagrams that the kernel dropped because a socket's receive buffer was full.",
+     ReadReceiveOverflows},
+    {"turn_config_last_reload_successful", kGauge, "",
+     "1 when the configuration in force is the one in the file as of the last reload.",
+     [](S s, Out out) { out.Add(s.gauges.config_last_reload_successful ? 1 : 0); }},
+    {"turn_draining", kGauge, "",
+     "1 while the server drains: no new allocations, existing ones live on.",
+     [](S s, Out out) { out.Add(s.gauges.draining ? 1 : 0); }},
+    {"turn_build_info", kGauge, "",
+     "Always 1; the labels say which server this is.", ReadBuildInfo},
+    {"process_cpu_seconds_total", kCounter, "seconds",
+     "User and system CPU time of the process.",
+     [](S s, Out out) { out.Add(Value{s.process.cpu_us, 6}); }},
+    {"process_resident_memory_bytes", kGauge, "bytes",
+     "Resident memory of the process.",
+     [](S s, Out out) { out.Add(s.process.resident_bytes); }},
+    {"process_virtual_memory_bytes", kGauge, "bytes",
+     "Virtual memory of the process.",
+     [](S s, Out out) { out.Add(s.process.virtual_bytes); }},
+    {"process_open_fds", kGauge, "",
+     "Open file descriptors.", [](S s, Out out) { out.Add(s.process.open_fds); }},
+    {"process_max_fds", kGauge, "",
+     "Limit on open file descriptors.", [](S s, Out out) { out.Add(s.process.max_fds); }},
+    {"process_start_time_seconds", kGauge, "seconds",
+     "When the process started, in Unix time.",
+     [](S s, Out out) { out.Add(Value{s.process.start_time_ms, 3}); }},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const MetricRow> MetricTable() { return kTable; }
+
+std::string RenderMetrics(const MetricsSource& source) {
+  const Scrape scrape = {source.identity(), source.ReadGauges(), source.Workers(), source.Ledger(),
+                         ReadProcessUsage()};
+  ExpositionWriter writer;
+  for (const MetricRow& row : MetricTable()) {
+    writer.Begin(row.name, row.type, row.help);
+    row.read(scrape, writer);
+  }
+  return writer.text();
+}
+
+std::string AccountLabel(std::string_view account) {
+  // EscapeText keeps different accounts apart. An account that is really called `_other` becomes a
+  // text that no other account can have: EscapeText never writes \x5F, since `_` is printable, and
+  // writes a backslash of the account's own as \x5C.
+  if (account == kOtherAccounts) return "\\x5Fother";
+  return EscapeText(account);
+}
+
+}  // namespace turnpike

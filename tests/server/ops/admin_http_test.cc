@@ -1,0 +1,225 @@
+#include "server/ops/admin_http.h"
+
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "server/ops/metrics.h"
+#include "tests/server/ops/fake_source.h"
+
+namespace turnpike {
+namespace {
+
+using test::FakeSource;
+using Strings = std::vector<std::string>;
+
+TransportAddress Loopback(uint16_t port) { return {*IpAddress::Parse("127.0.0.1"), port}; }
+
+std::unique_ptr<AdminHttp> StartOrFail(const MetricsSource& source) {
+  auto started = AdminHttp::Start(Loopback(0), source);
+  REQUIRE_MESSAGE(started.has_value(), started.error());
+  REQUIRE((*started)->port() != 0);
+  return std::move(*started);
+}
+
+// Site is an endpoint that most tests share: stopping one takes two seconds, since civetweb's
+// listening thread looks up only every two.
+struct Site {
+  FakeSource source;
+  std::unique_ptr<AdminHttp> http = StartOrFail(source);
+};
+
+// TheSite returns it, its source as new.
+Site& TheSite() {
+  static Site site;
+  site.source.not_ready.clear();
+  site.source.ledger = {};
+  return site;
+}
+
+// Exchange sends `request` as it is and returns all that comes back until the server closes.
+std::string Exchange(const AdminHttp& http, const std::string& request) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(http.port());
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(send(fd, request.data(), request.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(request.size()));
+  std::string response;
+  char buffer[4096];
+  for (ssize_t n; (n = recv(fd, buffer, sizeof buffer, 0)) > 0;) {
+    response.append(buffer, static_cast<size_t>(n));
+  }
+  close(fd);
+  return response;
+}
+
+std::string Request(const AdminHttp& http, const std::string& method, const std::string& path,
+                    const std::string& more_headers = "") {
+  return Exchange(http,
+                  method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more_headers + "\r\n");
+}
+
+std::string Get(const AdminHttp& http, const std::string& path) {
+  return Request(http, "GET", path);
+}
+
+int StatusOf(const std::string& response) {
+  return response.starts_with("HTTP/1.1 ") ? std::atoi(response.c_str() + 9) : 0;
+}
+
+std::string BodyOf(const std::string& response) {
+  const size_t end = response.find("\r\n\r\n");
+  return end == std::string::npos ? "" : response.substr(end + 4);
+}
+
+bool HasHeader(const std::string& response, const std::string& line) {
+  return response.substr(0, response.find("\r\n\r\n") + 2).find("\r\n" + line + "\r\n") !=
+         std::string::npos;
+}
+
+TEST_CASE("/metrics answers the page with Prometheus's content type") {
+  auto& [source, http] = TheSite();
+  source.workers[0]->stats.relayed_bytes[0][0].Set(8'050'031'004);
+  const std::string response = Get(*http, "/metrics");
+  CHECK(StatusOf(response) == 200);
+  CHECK(HasHeader(response, "Content-Type: text/plain; version=0.0.4; charset=utf-8"));
+  CHECK(HasHeader(response, "Content-Length: " + std::to_string(BodyOf(response).size())));
+  CHECK(BodyOf(response).find("turn_relay_bytes_total{direction=\"client_to_peer\","
+                              "transport=\"udp\",region=\"us1\"} 8050031004\n") !=
+        std::string::npos);
+  CHECK(StatusOf(Get(*http, "/metrics?name[]=up")) == 200);
+}
+
+TEST_CASE("/metrics holds a thousand accounts") {
+  auto& [source, http] = TheSite();
+  for (int i = 0; i < 1000; ++i) {
+    source.ledger.billable.push_back({"account-" + std::to_string(i), "us1", {1, 2}});
+  }
+  const std::string response = Get(*http, "/metrics");
+  CHECK(HasHeader(response, "Content-Length: " + std::to_string(BodyOf(response).size())));
+  CHECK(BodyOf(response).find("account-999") != std::string::npos);
+}
+
+TEST_CASE("health: alive always, ready with a reason why not") {
+  auto& [source, http] = TheSite();
+  CHECK(BodyOf(Get(*http, "/readyz")) == "ready\n");
+  source.not_ready = "draining";
+  const std::string response = Get(*http, "/readyz");
+  CHECK(StatusOf(response) == 503);
+  CHECK(BodyOf(response) == "draining\n");
+  CHECK(StatusOf(Get(*http, "/livez")) == 200);
+  CHECK(BodyOf(Get(*http, "/livez")) == "alive\n");
+}
+
+TEST_CASE("HEAD answers the header of GET without its body") {
+  auto& [source, http] = TheSite();
+  const std::string response = Request(*http, "HEAD", "/livez");
+  CHECK(StatusOf(response) == 200);
+  CHECK(HasHeader(response, "Content-Length: 6"));
+  CHECK(BodyOf(response) == "");
+}
+
+TEST_CASE("other methods get 405, on every path") {
+  auto& [source, http] = TheSite();
+  for (const std::string& method :
+       Strings{"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND", "MKCOL"}) {
+    CAPTURE(method);
+    for (const std::string& path : Strings{"/metrics", "/", "/nowhere"}) {
+      const std::string response = Request(*http, method, path, "Content-Length: 0\r\n");
+      CHECK(StatusOf(response) == 405);
+      CHECK(HasHeader(response, "Allow: GET, HEAD"));
+    }
+  }
+  const std::string preflight =
+      Request(*http, "OPTIONS", "/metrics",
+              "Origin: http://evil.example\r\nAccess-Control-Request-Method: GET\r\n");
+  CHECK(StatusOf(preflight) == 405);
+  CHECK(preflight.find("Access-Control") == std::string::npos);
+}
+
+TEST_CASE("the index is plain, the rest is a short 404") {
+  auto& [source, http] = TheSite();
+  const std::string index = Get(*http, "/");
+  CHECK(StatusOf(index) == 200);
+  CHECK(HasHeader(index, "Content-Type: text/plain; charset=utf-8"));
+  CHECK(BodyOf(index).find("/metrics") != std::string::npos);
+  for (const std::string& path :
+       Strings{"/nothing", "/metrics/", "/metricsx", "/index.html", "/a.cgi"}) {
+    CAPTURE(path);
+    const std::string response = Get(*http, path);
+    CHECK(StatusOf(response) == 404);
+    CHECK(BodyOf(response) == "not found\n");
+  }
+}
+
+TEST_CASE("no path leads to a file") {
+  auto& [source, http] = TheSite();
+  for (const std::string& path :
+       Strings{"/../etc/passwd", "/..%2f..%2fetc/passwd", "//etc/passwd", "/etc/passwd",
+               "/./etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/..\\..\\etc\\passwd", "etc/passwd",
+               "*", "http://localhost/etc/passwd", "file:///etc/passwd"}) {
+    CAPTURE(path);
+    const std::string response = Get(*http, path);
+    CHECK(response.find("root:") == std::string::npos);
+    CAPTURE(response);
+    // What is no path at all gets a 400, or the connection is closed without a word.
+    CHECK((StatusOf(response) == 404 || StatusOf(response) == 400 || response.empty()));
+  }
+}
+
+TEST_CASE("requests are bounded, nonsense is refused, and the server goes on") {
+  auto& [source, http] = TheSite();
+  const std::string large =
+      Request(*http, "GET", "/livez", "X: " + std::string(9000, 'x') + "\r\n");
+  CHECK(StatusOf(large) != 200);
+  CHECK(StatusOf(Exchange(*http, "nonsense\r\n\r\n")) != 200);
+  CHECK(StatusOf(Exchange(*http, std::string(64, '\0') + "\r\n\r\n")) != 200);
+  CHECK(StatusOf(Get(*http, "/livez")) == 200);
+}
+
+TEST_CASE("a taken port is a sentence") {
+  auto& [source, http] = TheSite();
+  const auto second = AdminHttp::Start(Loopback(http->port()), source);
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().find("cannot listen on 127.0.0.1:" + std::to_string(http->port())) !=
+        std::string::npos);
+  CHECK(StatusOf(Get(*http, "/livez")) == 200);
+}
+
+TEST_CASE("an address that cannot be served is a sentence") {
+  FakeSource source;
+  CHECK_FALSE(AdminHttp::Start({*IpAddress::Parse("192.0.2.1"), 0}, source).has_value());
+  const auto v6 = AdminHttp::Start({*IpAddress::Parse("::1"), 0}, source);
+  if (!v6.has_value()) CHECK(v6.error().find("[::1]:0") != std::string::npos);
+}
+
+TEST_CASE("a stopped endpoint frees its port") {
+  FakeSource source;
+  uint16_t port = 0;
+  {
+    const auto http = StartOrFail(source);
+    port = http->port();
+  }
+  const auto again = AdminHttp::Start(Loopback(port), source);
+  CHECK(again.has_value());
+}
+
+TEST_CASE("the HTTP library loads no OpenSSL beside BoringSSL") {
+  auto& [source, http] = TheSite();
+  CHECK(StatusOf(Get(*http, "/livez")) == 200);
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);)
+    CHECK(line.find("libssl.so.") == std::string::npos);
+}
+
+}  // namespace
+}  // namespace turnpike

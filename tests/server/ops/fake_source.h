@@ -1,0 +1,89 @@
+// A MetricsSource with every number set by the test.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/ops/metrics_source.h"
+
+namespace turnpike::test {
+
+// FakeSource owns its workers; tests write into the public members.
+class FakeSource : public MetricsSource {
+ public:
+  struct Worker {
+    TurnStats stats;
+    Counter receive_overflows;
+    Counter loop_lag_ns;
+  };
+
+  explicit FakeSource(size_t worker_count = 1) {
+    for (size_t i = 0; i < worker_count; ++i) workers.push_back(std::make_unique<Worker>());
+    who = {.node = "relay-1", .region = "us1", .edge = "ashburn", .version = "0.1.0"};
+  }
+
+  std::vector<WorkerView> Workers() const override {
+    std::vector<WorkerView> views;
+    for (const auto& worker : workers) {
+      views.push_back({&worker->stats, &worker->receive_overflows, &worker->loop_lag_ns});
+    }
+    return views;
+  }
+  std::shared_ptr<const LedgerStatus> Ledger() const override {
+    return std::make_shared<LedgerStatus>(ledger);
+  }
+  Gauges ReadGauges() const override { return gauges; }
+  const Identity& identity() const override { return who; }
+  bool Ready(std::string* why) const override {
+    *why = not_ready;
+    return not_ready.empty();
+  }
+
+  std::vector<std::unique_ptr<Worker>> workers;
+  LedgerStatus ledger;
+  Gauges gauges;
+  Identity who;
+  std::string not_ready;  // empty: ready
+};
+
+// FillEverything gives every series of every metric a number that is not 0.
+inline void FillEverything(FakeSource& source) {
+  uint64_t next = 1;
+  const auto fill = [&](auto& counters) {
+    for (auto& counter : counters) counter.Set(next++);
+  };
+  for (auto& worker : source.workers) {
+    TurnStats& stats = worker->stats;
+    for (auto& row : stats.allocations) fill(row);
+    stats.allocations_created.Set(next++);
+    fill(stats.allocation_errors);
+    fill(stats.errors);
+    for (auto& row : stats.relayed_bytes) fill(row);
+    for (auto& row : stats.relayed_packets) fill(row);
+    fill(stats.dropped_packets);
+    fill(stats.auth_failures);
+    for (auto& row : stats.messages) fill(row);
+    fill(stats.duration_buckets);
+    stats.duration_sum_ms.Set(next++);
+    fill(stats.closed);
+    worker->receive_overflows.Set(next++);
+    worker->loop_lag_ns.Set(next++);
+  }
+  source.gauges = {.ports_in_use = 7,
+                   .ports_total = 100,
+                   .reservations = 2,
+                   .slots_in_use = 3,
+                   .slots_total = 65536,
+                   .draining = true,
+                   .config_last_reload_successful = true};
+  source.ledger.last_commit = WallTime(std::chrono::seconds(1'795'000'000));
+  source.ledger.checkpoints_failed = next++;
+  source.ledger.unpersisted_bytes = next++;
+  for (auto& count : source.ledger.commit_buckets) count = next++;
+  source.ledger.commit_sum_us = next++;
+}
+
+}  // namespace turnpike::test
