@@ -212,8 +212,8 @@ def check_usage_commands(ctx: Context, server: Server) -> None:
         refused(ctx, [*report, state, *arguments], fragment)
     token = [ctx.turnpike, "token", "--secret", "x", "--account"]
     refused(ctx, [*token, ""])
-    refused(ctx, [*token, "a:b"], "a:b")
-    refused(ctx, [*token, "a", "--ttl", "later"], "later")
+    refused(ctx, [*token, "a:b"], "--account")
+    refused(ctx, [*token, "a", "--ttl", "later"], "--ttl")
     refused(ctx, [*token, "a" * 200])
     check_equal(usage.summed(usage.report(ctx, server)), (1000, 1000), "the ledger after it all")
     copy = ctx.directory / "copy"

@@ -136,7 +136,7 @@ def check_sessions(case: Case, rows: list[dict]) -> None:
                row["label"], row["region"], row["client_to_peer_packets"],
                row["peer_to_client_packets"], row["close_reason"], row["transport"])
         want = (share, share, case.account, case.label, REGION, case.load.messages,
-                case.load.messages, "refreshed_to_zero", "udp")
+                case.load.messages, "refreshed_to_zero", case.load.transport)
         check_equal(got, want, f"{case.name}: session {row['session_id']}")
     if case.tally is None:
         raise Failure(f"{case.name} has no tally")

@@ -66,6 +66,13 @@ class Server:
             "log": {"level": "info", "format": "json"},
         }
 
+    def listener_port(self, transport: str, ipv6: bool = False) -> int:
+        """The port of the listener of that transport and family."""
+        for listener in self.config["listen"]:
+            if listener["transport"] == transport and (":" in listener["address"]) == ipv6:
+                return int(listener["port"])
+        raise Failure(f"no listener for {transport}, IPv6 {ipv6}")
+
     def write_config(self) -> Path:
         """Writes the configuration: YAML whose values are in flow style, which JSON is."""
         lines = [f"{key}: {json.dumps(value)}\n" for key, value in self.config.items()]

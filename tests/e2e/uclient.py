@@ -2,11 +2,12 @@
 
 What uclient does, from its sources: `-m` clients (without `-c`: half as many pairs of RTP and
 RTCP, with EVEN-PORT and a reservation token) each send `-n` messages of `-l` bytes, one every
-`-z` ms, and await the echo. Before each client, pair, or two that talk to each other (`-y`) it makes
-one more allocation, a probe, and leaves it unused. Connecting takes 100 ms a client, and each starts at a random moment of the next 6 seconds.
-With `-y` clients are each other's peers; `-s` sends Send indications, otherwise ChannelData, padded
-to 4 with `-D` or over TCP. A client ends with a Refresh of lifetime 0. `tot_send_bytes` and
-`tot_recv_bytes` count payload; "lost" is what was sent and did not come back.
+`-z` ms, and await the echo. Before each client, pair, or two that talk to each other (`-y`) it
+makes one more allocation, a probe, and leaves it unused. Connecting takes 100 ms a client, and each
+starts at a random moment of the next 6 seconds. `-s` sends Send indications, otherwise ChannelData,
+padded to 4 with `-D` or over TCP (`-t`, with TLS `-S`; `-S` alone is DTLS). A client ends with a
+Refresh of lifetime 0. `tot_send_bytes` and `tot_recv_bytes` count payload; "lost" is what was sent
+and did not come back.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Load:
     ipv6: bool = False
     send_indications: bool = False
     pairs: bool = False           # RTP and RTCP: EVEN-PORT and reservation tokens
+    transport: str = "udp"
     extra: list[str] = field(default_factory=list)
 
     @property
@@ -89,8 +91,12 @@ class Uclient:
                  f"{self.process.name} to relay")
 
 
+_TRANSPORT_OPTIONS = {"udp": [], "tcp": ["-t"], "tls": ["-t", "-S"], "dtls": ["-S"]}
+
+
 def _command(server: Server, load: Load) -> list[str]:
-    loopback, port = ("::1", server.port6) if load.ipv6 else ("127.0.0.1", server.port)
+    loopback = "::1" if load.ipv6 else "127.0.0.1"
+    port = server.listener_port(load.transport, load.ipv6)
     argv = ["stdbuf", "-oL", "turnutils_uclient", "-u", load.username, "-w", load.password,
             "-p", str(port), "-m", str(load.clients), "-n", str(load.messages),
             "-l", str(load.length), "-z", str(load.interval_ms), "-x" if load.ipv6 else "-X"]
@@ -102,7 +108,7 @@ def _command(server: Server, load: Load) -> list[str]:
         argv.append("-c")
     if load.send_indications:
         argv.append("-s")
-    return [*argv, *load.extra, loopback]
+    return [*argv, *_TRANSPORT_OPTIONS[load.transport], *load.extra, loopback]
 
 
 def parse(output: str) -> Tally:
