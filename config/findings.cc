@@ -16,7 +16,8 @@ std::string Problem::ToString() const {
 }
 
 void Findings::Add(int line, std::string key, std::string what) {
-  problems_.push_back({file_, line, std::move(key), std::move(what)});
+  const auto place = std::ranges::upper_bound(problems_, line, {}, &Problem::line);
+  problems_.insert(place, {file_, line, std::move(key), std::move(what)});
 }
 
 void Findings::Add(std::string key, std::string what) {
@@ -43,9 +44,6 @@ bool Findings::HasUnknownKey(std::string_view section) const {
   });
 }
 
-std::vector<Problem> Findings::Take() {
-  std::ranges::stable_sort(problems_, {}, &Problem::line);
-  return std::exchange(problems_, {});
-}
+std::vector<Problem> Findings::Take() { return std::exchange(problems_, {}); }
 
 }  // namespace turnpike::config

@@ -37,7 +37,7 @@ class Findings {
  private:
   std::string file_;
   std::map<std::string, int> lines_;
-  std::vector<Problem> problems_;
+  std::vector<Problem> problems_;  // in the order of lines
 };
 
 }  // namespace turnpike::config

@@ -1,0 +1,47 @@
+#include "tools/turnpike/config_command.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+
+namespace turnpike {
+namespace {
+
+int Check(const std::string& path) {
+  if (!LoadOrPrintProblems(path)) return 1;
+  std::cout << path << ": ok\n";
+  return 0;
+}
+
+}  // namespace
+
+std::optional<config::Config> LoadOrPrintProblems(const std::string& path) {
+  auto config = config::Load(path);
+  if (config) return std::move(*config);
+  for (const config::Problem& problem : config.error()) std::cerr << problem.ToString() << "\n";
+  return std::nullopt;
+}
+
+void AddConfigCommand(CLI::App& app, int* exit_status) {
+  CLI::App* const command =
+      app.add_subcommand("config", "Print or check turnpiked's configuration");
+  command->require_subcommand(1);
+  command
+      ->add_subcommand("reference",
+                       "Print a configuration file with every key, its default and its meaning")
+      ->callback([exit_status] {
+        std::cout << config::Reference();
+        *exit_status = 0;
+      });
+  CLI::App* const check =
+      command->add_subcommand("check", "Say everything that is wrong in a file");
+  const auto path = std::make_shared<std::string>();
+  check->add_option("FILE", *path, "The configuration file")->required();
+  check->callback([path, exit_status] { *exit_status = Check(*path); });
+  command->footer(
+      "Examples:\n"
+      "  turnpike config reference > turnpike.yaml\n"
+      "  turnpike config check turnpike.yaml");
+}
+
+}  // namespace turnpike

@@ -1,0 +1,37 @@
+// turnpike: the command that people type. One file per subcommand.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "common/base/version.h"
+#include "tools/turnpike/config_command.h"
+#include "tools/turnpike/token.h"
+#include "tools/turnpike/usage.h"
+
+int main(int argc, char** argv) {
+  CLI::App app{"Turnpike: usage, credentials and configuration of a STUN/TURN relay", "turnpike"};
+  app.set_version_flag("--version", std::string("turnpike ") + turnpike::kVersion);
+  app.require_subcommand(1);
+  app.footer(
+      "Examples:\n"
+      "  turnpike usage report --ledger /var/lib/turnpike --from 2026-11-01 --to 2026-12-01\n"
+      "  turnpike token --config turnpike.yaml --account acme --ttl 24h\n"
+      "  turnpike config check turnpike.yaml\n"
+      "\n"
+      "turnpike COMMAND --help says more. The server is turnpiked.");
+  int exit_status = 0;
+  turnpike::AddUsageCommand(app, &exit_status);
+  turnpike::AddTokenCommand(app, &exit_status);
+  turnpike::AddConfigCommand(app, &exit_status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    constexpr int kUsageError = 2;  // as shells and coreutils have it; CLI11's own are above 100
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  } catch (const std::exception& error) {
+    std::cerr << "turnpike: " << error.what() << "\n";
+    return 1;
+  }
+  return exit_status;
+}
