@@ -21,14 +21,17 @@ namespace turnpike {
 //
 // The driving contract (asserted in debug builds):
 // - One thread. `now` never goes back in `mono`; `wall` may step.
-// - Data returns: OnClientDatagram and OnPeerDatagram return what to forward. The caller sends it, at
+// - Data returns: OnClientDatagram and OnPeerDatagram return what to forward. The caller sends it,
+// at
 //   once or later, in order per destination, and reports every Forward exactly once through OnSent,
 //   also when it could not be sent. An allocation that ends while Forwards are out stays countable
 //   until the last is reported; only then AllocationClosed comes out.
-// - Control queues: after any call, poll outputs until PollOutput returns nullopt. Before it executes
-//   outputs the caller has sent (and reported) the UDP Forwards it holds, so that a CloseRelay never
-//   overtakes data.
-// - Every OpenRelay is answered by exactly one OnRelayOpened, before the next datagram is handed in.
+// - Control queues: after any call, poll outputs until PollOutput returns nullopt. Before it
+// executes
+//   outputs the caller has sent (and reported) the UDP Forwards it holds, so that a CloseRelay
+//   never overtakes data.
+// - Every OpenRelay is answered by exactly one OnRelayOpened, before the next datagram is handed
+// in.
 // - Timers: call OnTimer(now) when NextDeadline() has passed; calling it early does no harm.
 class TurnServer {
  public:
@@ -39,13 +42,15 @@ class TurnServer {
   TurnServer(const TurnServer&) = delete;
   TurnServer& operator=(const TurnServer&) = delete;
 
-  // OnClientDatagram takes one datagram, or one framed message of a stream, from `client`. It returns
-  // application data to send to a peer; its payload views `bytes`.
+  // OnClientDatagram takes one datagram, or one framed message of a stream, from `client`. It
+  // returns application data to send to a peer; its payload views `bytes`.
   std::optional<Forward> OnClientDatagram(const Client& client, ByteSpan bytes, Now now);
 
-  // OnPeerDatagram takes one datagram that came in at `relay` from `peer`. It returns the message to
-  // send to the client; its payload views `bytes`. An unknown (just closed) relay yields nullopt.
-  std::optional<Forward> OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes, Now now);
+  // OnPeerDatagram takes one datagram that came in at `relay` from `peer`. It returns the message
+  // to send to the client; its payload views `bytes`. An unknown (just closed) relay yields
+  // nullopt.
+  std::optional<Forward> OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
+                                        Now now);
 
   // OnSent reports what became of a Forward. It is where bytes become billable.
   void OnSent(const Forward& forward, SendResult result, Now now);

@@ -21,31 +21,36 @@ namespace turnpike {
 // it; the core hands it back untouched.
 using LinkId = Strong<uint32_t, struct LinkIdTag>;
 
-// RelayId names one relayed transport address of one allocation (a dual allocation has two). The core
-// chooses it; it is never used again for another relay while the process lives (it has a generation).
+// RelayId names one relayed transport address of one allocation (a dual allocation has two). The
+// core chooses it; it is never used again for another relay while the process lives (it has a
+// generation).
 using RelayId = Strong<uint64_t, struct RelayIdTag>;
 
-// Client is where a message came from: the 5-tuple that identifies an allocation, and the driver's way
-// back.
+// Client is where a message came from: the 5-tuple that identifies an allocation, and the driver's
+// way back.
 struct Client {
   FiveTuple five_tuple;
   LinkId link;
 };
 
-// Forward is application data to relay. It owns nothing of the payload: `payload` views the datagram
-// that was handed in. The message to send is header, payload, padding; to a peer the payload alone.
+// Forward is application data to relay. It owns nothing of the payload: `payload` views the
+// datagram that was handed in. The message to send is header, payload, padding; to a peer the
+// payload alone.
 struct Forward {
   // The largest header: a Data indication to a client with an IPv6 peer (20 + 4 + 20 + 4 bytes).
   static constexpr size_t kMaxHeaderSize = 48;
 
   Direction direction = Direction::kClientToPeer;
   uint8_t header_size = 0;
-  uint8_t padding_size = 0;  // 0..3 zero bytes behind the payload
+  uint8_t padding_size = 0;    // 0..3 zero bytes behind the payload
   bool dont_fragment = false;  // Send with DONT-FRAGMENT (RFC 8656 §11.1); to a peer only
-  RelayId relay;             // the relay it leaves from (to a peer) or came in at (to a client)
-  LinkId link;               // to a client: its link
-  TransportAddress to;       // the peer as the relay socket must address it, or the client
-  TransportAddress from;     // to a client: the server's transport address of its 5-tuple
+  // Bytes of the whole message on the client's leg, framing header and padding included: what
+  // SessionMeter counts as wire bytes.
+  uint32_t wire_bytes = 0;
+  RelayId relay;          // the relay it leaves from (to a peer) or came in at (to a client)
+  LinkId link;            // to a client: its link
+  TransportAddress to;    // the peer as the relay socket must address it, or the client
+  TransportAddress from;  // to a client: the server's transport address of its 5-tuple
   ByteSpan payload;
   std::array<uint8_t, kMaxHeaderSize> header{};
 
@@ -64,8 +69,8 @@ enum class OpenError : uint8_t {
   kNoSlot,      // no slot for the session's counters: 508 rather than served unbilled
 };
 
-// SendMessage asks for a STUN message to be sent to a client. It is never billed and, over UDP, may be
-// lost.
+// SendMessage asks for a STUN message to be sent to a client. It is never billed and, over UDP, may
+// be lost.
 struct SendMessage {
   LinkId link;
   TransportAddress from;  // the server's transport address that the client used
@@ -73,8 +78,8 @@ struct SendMessage {
   std::vector<uint8_t> bytes;
 };
 
-// OpenRelay asks for a UDP socket bound to `bind`; the answer is OnRelayOpened. `session` is set for
-// the first relay of an allocation: it needs a slot, whose meter the answer carries.
+// OpenRelay asks for a UDP socket bound to `bind`; the answer is OnRelayOpened. `session` is set
+// for the first relay of an allocation: it needs a slot, whose meter the answer carries.
 struct OpenRelay {
   RelayId relay;
   TransportAddress bind;

@@ -1,0 +1,170 @@
+// From a STUN message to its handler, and the one place that answers (RFC 8489 §6.3, RFC 8656 §5).
+#include "common/base/check.h"
+#include "server/turn/turn_server_impl.h"
+
+namespace turnpike {
+
+using stun::AttributeType;
+using stun::Class;
+using stun::Method;
+
+namespace {
+
+// MethodSlot is a method's place in TurnStats::messages.
+size_t MethodSlot(Method method) {
+  const auto value = static_cast<size_t>(method);
+  return value < std::tuple_size_v<decltype(TurnStats::messages)> ? value : 0;
+}
+
+// IsRequestMethod says whether requests of `method` are served. RFC 6062's Connect and
+// ConnectionBind will stand here.
+bool IsRequestMethod(Method method) {
+  switch (method) {
+    case Method::kBinding:
+    case Method::kAllocate:
+    case Method::kRefresh:
+    case Method::kCreatePermission:
+    case Method::kChannelBind:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::optional<Forward> TurnServer::Impl::OnStun(const Client& client, ByteSpan bytes, Now now) {
+  const auto message = stun::MessageView::Parse(bytes);
+  // RFC 8489 §6.3: "If any errors are detected, the message is silently discarded."
+  if (!message) return Drop(DropReason::kMalformed, table_.Find(client.five_tuple));
+  switch (message->message_class()) {
+    case Class::kRequest:
+      stats_.messages[MethodSlot(message->method())][0].Add(1);
+      OnRequest(client, *message, now);
+      return std::nullopt;
+    case Class::kIndication:
+      stats_.messages[MethodSlot(message->method())][1].Add(1);
+      // A Binding indication keeps a NAT's binding alive, no more (RFC 8489 §6.3.2).
+      if (message->method() == Method::kSend) return OnSend(client, *message, now);
+      return std::nullopt;
+    case Class::kSuccessResponse:
+    case Class::kErrorResponse:
+      // RFC 8489 §6.3: there is no "transaction that is still in progress"; silently discarded.
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+void TurnServer::Impl::OnRequest(const Client& client, const stun::MessageView& message, Now now) {
+  // RFC 8489 §6.3: the agent checks "that the method value is a supported method ... If any errors
+  // are detected, the message is silently discarded."
+  if (!IsRequestMethod(message.method())) return;
+  Recipient from{.client = client,
+                 .method = message.method(),
+                 .transaction_id = message.transaction_id(),
+                 .fingerprint = message.has_fingerprint(),
+                 .keys = nullptr,
+                 .answer = {}};
+  if (message.method() == Method::kBinding) {
+    OnBinding(from, message);
+    return;
+  }
+  Allocation* allocation = FindSettled(client.five_tuple, now);
+  // RFC 8656 §7.2, last note: a retransmission "on the same 5-tuple" with "the transaction id that
+  // created" the allocation: "the server can stop parsing the request and immediately generate a
+  // success response". While the relays are being opened, that answer is on its way.
+  if (allocation != nullptr && message.method() == Method::kAllocate &&
+      allocation->granted.transaction_id == message.transaction_id()) {
+    if (allocation->state == AllocationState::kLive) AnswerAllocate(*allocation);
+    return;
+  }
+  OnTurnRequest(from, message, allocation, now);
+}
+
+void TurnServer::Impl::OnTurnRequest(const Recipient& from, const stun::MessageView& message,
+                                     Allocation* allocation, Now now) {
+  std::optional<KnownClient> known;
+  if (allocation != nullptr) {
+    known = KnownClient{.username = allocation->username, .keys = &allocation->keys};
+  }
+  const auto who = authenticator_.Check(message, from.client.five_tuple, known, now);
+  if (!who) {
+    RejectUnauthenticated(from, who.error(), now);
+    return;
+  }
+  Recipient proven = from;
+  proven.keys = &who->keys;
+  proven.answer = who->answer;
+  // RFC 8489 §6.3: "Once the authentication checks are done, the STUN agent checks for unknown
+  // attributes"; §6.3.1: 420 with UNKNOWN-ATTRIBUTES.
+  if (const auto unknown = message.UnknownRequired(); !unknown.empty()) {
+    RejectUnknown(proven, unknown);
+    return;
+  }
+  const Handled handled = Dispatch(
+      {.message = message, .from = proven, .who = *who, .allocation = allocation, .now = now});
+  if (!handled) RejectWith(proven, handled.error());
+}
+
+Handled TurnServer::Impl::Dispatch(const Request& request) {
+  const Method method = request.from.method;
+  if (method == Method::kAllocate) return OnAllocate(request);
+  // RFC 8656 §5: "For all TURN messages ... EXCEPT an Allocate request, if the 5-tuple does not
+  // identify an existing allocation, then the message MUST ... be rejected with a 437".
+  if (request.allocation == nullptr || request.allocation->state != AllocationState::kLive) {
+    return std::unexpected(ErrorStatus::kAllocationMismatch);
+  }
+  // §5: "the request does not use the same username as used to create the allocation, then the
+  // request MUST be rejected with a 441 (Wrong Credentials) error."
+  if (request.who.principal.username != request.allocation->username) {
+    stats_.auth_failures[static_cast<size_t>(AuthFailure::kWrongUser)].Add(1);
+    return std::unexpected(ErrorStatus::kWrongCredentials);
+  }
+  switch (method) {
+    case Method::kRefresh:
+      return OnRefresh(request);
+    case Method::kCreatePermission:
+      return OnCreatePermission(request);
+    case Method::kChannelBind:
+      return OnChannelBind(request);
+    default:
+      TP_CHECK(false);
+      return {};
+  }
+}
+
+void TurnServer::Impl::RejectUnauthenticated(const Recipient& to, const AuthRejection& rejection,
+                                             Now now) {
+  if (rejection.failure) stats_.auth_failures[static_cast<size_t>(*rejection.failure)].Add(1);
+  CountError(to.method, rejection.code);
+  Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
+    builder.AddErrorCode(rejection.code);
+    if (rejection.challenge) {
+      authenticator_.Challenge(builder, to.client.five_tuple, now.mono);
+    }
+  });
+}
+
+void TurnServer::Impl::RejectUnknown(const Recipient& to, std::span<const AttributeType> unknown) {
+  constexpr auto kCode = static_cast<uint16_t>(ErrorStatus::kUnknownAttribute);
+  CountError(to.method, kCode);
+  Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
+    builder.AddErrorCode(kCode);
+    builder.AddUnknownAttributes(unknown);
+  });
+}
+
+void TurnServer::Impl::RejectWith(const Recipient& to, ErrorStatus status) {
+  CountError(to.method, static_cast<uint16_t>(status));
+  Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
+    builder.AddErrorCode(static_cast<uint16_t>(status));
+  });
+}
+
+void TurnServer::Impl::CountError(Method method, uint16_t code) {
+  const size_t index = code - size_t{300};
+  stats_.errors[index].Add(1);
+  if (method == Method::kAllocate) stats_.allocation_errors[index].Add(1);
+}
+
+}  // namespace turnpike

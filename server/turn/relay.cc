@@ -1,0 +1,206 @@
+// The data path: from a client's message to a peer's datagram and back. Nothing here allocates
+// memory or takes a lock; one table lookup per packet.
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "server/turn/turn_server_impl.h"
+
+namespace turnpike {
+
+using stun::AttributeType;
+
+namespace {
+
+// kMaxUdpMessage is what one UDP datagram can carry over IPv4; nothing larger reaches a UDP client.
+constexpr size_t kMaxUdpMessage = 65507;
+constexpr size_t kAttributeHeader = 4;
+
+// PeerAddressSize is the length of an XOR-PEER-ADDRESS value (RFC 8489 §14.2).
+size_t PeerAddressSize(const TransportAddress& peer) { return peer.ip.is_v4() ? 8 : 20; }
+
+}  // namespace
+
+std::optional<Forward> TurnServer::Impl::OnClientDatagram(const Client& client, ByteSpan bytes,
+                                                          Now now) {
+  Observe(now);
+  if (bytes.empty()) return Drop(DropReason::kMalformed, nullptr);
+  switch (stun::KindOf(bytes[0])) {
+    case stun::MessageKind::kChannelData:
+      return OnChannelData(client, bytes, now);
+    case stun::MessageKind::kStun:
+      return OnStun(client, bytes, now);
+    case stun::MessageKind::kOther:
+      break;  // RFC 8656 §12: "Reserved; MUST be dropped"
+  }
+  return Drop(DropReason::kMalformed, nullptr);
+}
+
+// RFC 8656 §12.6.
+std::optional<Forward> TurnServer::Impl::OnChannelData(const Client& client, ByteSpan bytes,
+                                                       Now now) {
+  // §5: "if the 5-tuple does not identify an existing allocation, then the message MUST ... be
+  // silently ignored".
+  Allocation* allocation = table_.Find(client.five_tuple);
+  if (allocation == nullptr || allocation->state != AllocationState::kLive) {
+    return Drop(DropReason::kNoAllocation, nullptr);
+  }
+  // "too short to contain the claimed length": discarded. So are numbers beyond 0x4FFF.
+  const auto message = stun::ParseChannelData(bytes);
+  if (!message) return Drop(DropReason::kMalformed, allocation);
+  // "If the ChannelData message is received on a channel that is not bound to any peer, then the
+  // message is silently discarded." Nothing is refreshed: "MUST NOT refresh either the channel
+  // binding or the permission". No permission is asked for either: the binding is the permission to
+  // send.
+  const Channel* channel = allocation->BoundChannel(message->channel, now.mono);
+  if (channel == nullptr) return Drop(DropReason::kNoChannel, allocation);
+  if (allocation->live_leg(channel->peer.ip.family(), now.mono) == nullptr) {
+    return Drop(DropReason::kNoAllocation, allocation);
+  }
+  // On a stream the message ends with its padding, which the framer has cut off (§12.5).
+  const size_t padding = IsStream(client.five_tuple.transport) ? stun::PaddingFor(bytes.size()) : 0;
+  return ToPeer(*allocation, channel->peer, message->payload, bytes.size() + padding);
+}
+
+// ToPeer makes the datagram of §12.6 and §11.2; `message_size` is what the client spent on it.
+Forward TurnServer::Impl::ToPeer(Allocation& allocation, const TransportAddress& peer,
+                                 ByteSpan payload, size_t message_size) {
+  Forward forward;
+  forward.direction = Direction::kClientToPeer;
+  forward.wire_bytes = static_cast<uint32_t>(message_size);
+  forward.relay = allocation.relay_id(peer.ip.family());
+  forward.to = Bound(peer);
+  forward.payload = payload;
+  ++allocation.forwards_out;
+  return forward;
+}
+
+// RFC 8656 §11.3.
+std::optional<Forward> TurnServer::Impl::OnPeerDatagram(RelayId relay, const PeerAddress& peer,
+                                                        ByteSpan bytes, Now now) {
+  Observe(now);
+  const AddressFamily family = AllocationTable::FamilyOf(relay);
+  Allocation* allocation = table_.Get(relay);
+  if (allocation == nullptr || allocation->live_leg(family, now.mono) == nullptr) {
+    return Drop(DropReason::kNoAllocation, nullptr);
+  }
+  return ToClient(*allocation, family, Canonical(peer.value()), bytes, now.mono);
+}
+
+std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, AddressFamily family,
+                                                  const TransportAddress& peer, ByteSpan payload,
+                                                  MonoTime now) {
+  // §9: "only addresses are compared and port numbers are not considered. If no match is found, ...
+  // the server silently discards the UDP datagram."
+  if (allocation.FindPermission(peer.ip, now) == nullptr) {
+    return Drop(DropReason::kNoPermission, &allocation);
+  }
+  Forward forward;
+  const bool stream = IsStream(allocation.five_tuple.transport);
+  // §12.5: "The server ... MUST use the ChannelData message if a channel has been bound to the
+  // peer."
+  const Channel* channel = allocation.BoundChannel(peer, now);
+  const size_t header_size = channel != nullptr ? stun::kChannelHeaderSize
+                                                : stun::kHeaderSize + kAttributeHeader +
+                                                      PeerAddressSize(peer) + kAttributeHeader;
+  // Attributes are always padded, ChannelData only on streams (§12.5).
+  const size_t padding = channel == nullptr || stream ? stun::PaddingFor(payload.size()) : 0;
+  const size_t length = channel != nullptr
+                            ? payload.size()
+                            : header_size - stun::kHeaderSize + payload.size() + padding;
+  const size_t message_size = header_size + payload.size() + padding;
+  if (length > UINT16_MAX || (!stream && message_size > kMaxUdpMessage)) {
+    return Drop(DropReason::kTooLarge, &allocation);
+  }
+  forward.direction = Direction::kPeerToClient;
+  forward.wire_bytes = static_cast<uint32_t>(message_size);
+  forward.header_size = static_cast<uint8_t>(header_size);
+  forward.padding_size = static_cast<uint8_t>(padding);
+  forward.relay = allocation.relay_id(family);
+  forward.link = allocation.link;
+  forward.to = allocation.five_tuple.client;
+  forward.from = allocation.five_tuple.server;
+  forward.payload = payload;
+  if (channel != nullptr) {
+    const auto header =
+        stun::ChannelDataHeader(channel->number, static_cast<uint16_t>(payload.size()));
+    std::copy(header.begin(), header.end(), forward.header.begin());
+  } else {
+    WriteDataHeader(forward, peer);
+  }
+  ++allocation.forwards_out;
+  return forward;
+}
+
+// WriteDataHeader writes what stands before the payload in a Data indication (§11.3). It is written
+// by hand, since MessageBuilder would copy the payload.
+void TurnServer::Impl::WriteDataHeader(Forward& forward, const TransportAddress& peer) {
+  const size_t address_size = PeerAddressSize(peer);
+  stun::TransactionId id;
+  ByteWriter id_writer(id);
+  id_writer.WriteU32(indication_prefix_);
+  id_writer.WriteU64(++indication_count_);
+
+  ByteWriter writer(forward.header);
+  writer.WriteU16(stun::MessageType(stun::Class::kIndication, stun::Method::kData));
+  writer.WriteU16(static_cast<uint16_t>(forward.wire_bytes - stun::kHeaderSize));
+  writer.WriteU32(stun::kMagicCookie);
+  writer.WriteBytes(id);
+  writer.WriteU16(static_cast<uint16_t>(AttributeType::kXorPeerAddress));
+  writer.WriteU16(static_cast<uint16_t>(address_size));
+  writer.WriteU16(static_cast<uint16_t>(peer.ip.family()));
+  writer.WriteU16(peer.port ^ static_cast<uint16_t>(stun::kMagicCookie >> 16));
+  // RFC 8489 §14.2: XOR with the magic cookie, and behind it, for IPv6, the transaction id: the
+  // sixteen bytes at offset 4 of this very message.
+  const ByteSpan ip = peer.ip.bytes();
+  for (size_t i = 0; i < ip.size(); ++i) {
+    writer.WriteU8(static_cast<uint8_t>(ip[i] ^ forward.header[4 + i]));
+  }
+  writer.WriteU16(static_cast<uint16_t>(AttributeType::kData));
+  writer.WriteU16(static_cast<uint16_t>(forward.payload.size()));
+  TP_DCHECK(writer.ok() && writer.size() == forward.header_size);
+}
+
+void TurnServer::Impl::OnSent(const Forward& forward, SendResult result, Now now) {
+  Observe(now);
+  Allocation* allocation = table_.Get(forward.relay);
+  TP_CHECK(allocation != nullptr && allocation->forwards_out != 0);
+  --allocation->forwards_out;
+  if (result) {
+    // The only line that makes bytes billable.
+    allocation->meter.Add(forward.direction, forward.payload.size(), forward.wire_bytes,
+                          CurrentBucket(now.wall));
+    const auto transport = static_cast<size_t>(allocation->five_tuple.transport);
+    const auto direction = static_cast<size_t>(forward.direction);
+    stats_.relayed_bytes[transport][direction].Add(forward.payload.size());
+    stats_.relayed_packets[transport][direction].Add(1);
+  } else {
+    Drop(result.error(), allocation);
+  }
+  if (allocation->state == AllocationState::kEnded) RetireIfDone(*allocation);
+}
+
+std::nullopt_t TurnServer::Impl::Drop(DropReason reason, Allocation* allocation) {
+  stats_.dropped_packets[static_cast<size_t>(reason)].Add(1);
+  if (allocation != nullptr && allocation->meter.valid()) allocation->meter.AddDrop(reason);
+  return std::nullopt;
+}
+
+// Canonical names a peer as everybody outside knows it: our own relayed addresses by the advertised
+// IP, whether a client says the bound one or a datagram comes from there.
+TransportAddress TurnServer::Impl::Canonical(TransportAddress peer) const {
+  for (const Translation& translation : translations_) {
+    if (peer.ip == translation.bind) return {translation.advertise, peer.port};
+  }
+  return peer;
+}
+
+// Bound is where a canonical peer is reached from this host: behind a 1:1 NAT a packet to our own
+// advertised IP might not come back (hairpinning), so it goes to the bound one.
+TransportAddress TurnServer::Impl::Bound(TransportAddress peer) const {
+  for (const Translation& translation : translations_) {
+    if (peer.ip == translation.advertise) return {translation.bind, peer.port};
+  }
+  return peer;
+}
+
+}  // namespace turnpike

@@ -1,0 +1,28 @@
+#include "server/turn/stats.h"
+
+#include "common/base/check.h"
+
+namespace turnpike {
+
+std::string_view AuthFailureName(AuthFailure reason) {
+  switch (reason) {
+    case AuthFailure::kUnknownUser:
+      return "unknown_user";
+    case AuthFailure::kExpired:
+      return "expired";
+    case AuthFailure::kTooLong:
+      return "too_long";
+    case AuthFailure::kBadIntegrity:
+      return "bad_integrity";
+    case AuthFailure::kStaleNonce:
+      return "stale_nonce";
+    case AuthFailure::kMalformed:
+      return "malformed";
+    case AuthFailure::kWrongUser:
+      return "wrong_user";
+  }
+  TP_CHECK(false);
+  return {};
+}
+
+}  // namespace turnpike

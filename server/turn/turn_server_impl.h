@@ -1,0 +1,203 @@
+// What stands behind TurnServer: its state, and the handlers, one file per method. Only the files
+// of server/turn that implement TurnServer include this.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "server/turn/allocation.h"
+#include "server/turn/allocation_table.h"
+#include "server/turn/authenticate.h"
+#include "server/turn/deadlines.h"
+#include "server/turn/turn_server.h"
+
+namespace turnpike {
+
+// ErrorStatus is the code of an error response (RFC 8489 §14.8, RFC 8656 §19).
+enum class ErrorStatus : uint16_t {
+  kBadRequest = 400,
+  kUnauthenticated = 401,
+  kForbidden = 403,
+  kUnknownAttribute = 420,
+  kAllocationMismatch = 437,
+  kAddressFamilyNotSupported = 440,
+  kWrongCredentials = 441,
+  kUnsupportedTransport = 442,
+  kPeerAddressFamilyMismatch = 443,
+  kAllocationQuotaReached = 486,
+  kInsufficientCapacity = 508,
+};
+
+// Handled is what became of a request: answered or under way, or the error it gets.
+using Handled = std::expected<void, ErrorStatus>;
+
+// Recipient is where an answer goes and how it proves itself. Without `keys` it cannot.
+struct Recipient {
+  Client client;
+  stun::Method method = stun::Method::kBinding;
+  stun::TransactionId transaction_id{};
+  bool fingerprint = false;  // the request had one
+  const CredentialKeys* keys = nullptr;
+  AnswerKind answer;
+};
+
+// Request is an authenticated request on its way through a handler.
+struct Request {
+  const stun::MessageView& message;
+  const Recipient& from;
+  const Authenticated& who;
+  Allocation* allocation = nullptr;  // of this 5-tuple; set for all but Allocate
+  Now now;
+
+  const FiveTuple& five_tuple() const { return from.client.five_tuple; }
+};
+
+class TurnServer::Impl {
+ public:
+  Impl(TurnOptions options, const NonceSecret& nonce_secret, Directory& directory,
+       RandomSource& random);
+
+  // The functions of TurnServer.
+  std::optional<Forward> OnClientDatagram(const Client& client, ByteSpan bytes, Now now);
+  std::optional<Forward> OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
+                                        Now now);
+  void OnSent(const Forward& forward, SendResult result, Now now);
+  void OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result, Now now);
+  void OnLinkClosed(LinkId link, Now now);
+  void OnTimer(Now now);
+  std::optional<MonoTime> NextDeadline() const;
+  std::optional<Output> PollOutput();
+  void Drain() { draining_ = true; }
+  void CloseAll(CloseReason reason, Now now);
+  void SetOptions(TurnOptions options);
+  const TurnStats& stats() const { return stats_; }
+  size_t allocation_count() const { return live_count_; }
+  bool IsConsistent() const;
+
+ private:
+  // Translation is a relay address whose bound and advertised forms differ (1:1 NAT).
+  struct Translation {
+    IpAddress bind;
+    IpAddress advertise;
+  };
+
+  // turn_server.cc: the driving contract and the clockwork.
+  void Observe(Now now);
+  void CheckTouched(const Allocation& allocation);
+  BucketIndex CurrentBucket(WallTime now);
+
+  // relay.cc: the data path.
+  std::optional<Forward> OnChannelData(const Client& client, ByteSpan bytes, Now now);
+  Forward ToPeer(Allocation& allocation, const TransportAddress& peer, ByteSpan payload,
+                 size_t message_size);
+  std::optional<Forward> ToClient(Allocation& allocation, AddressFamily family,
+                                  const TransportAddress& peer, ByteSpan payload, MonoTime now);
+  void WriteDataHeader(Forward& forward, const TransportAddress& peer);
+  std::nullopt_t Drop(DropReason reason, Allocation* allocation);
+  TransportAddress Canonical(TransportAddress peer) const;
+  TransportAddress Bound(TransportAddress peer) const;
+
+  // dispatch.cc: STUN messages to handlers, and the one place that answers.
+  std::optional<Forward> OnStun(const Client& client, ByteSpan bytes, Now now);
+  void OnRequest(const Client& client, const stun::MessageView& message, Now now);
+  void OnTurnRequest(const Recipient& from, const stun::MessageView& message,
+                     Allocation* allocation, Now now);
+  Handled Dispatch(const Request& request);
+  void RejectUnauthenticated(const Recipient& to, const AuthRejection& rejection, Now now);
+  void RejectUnknown(const Recipient& to, std::span<const stun::AttributeType> unknown);
+  void RejectWith(const Recipient& to, ErrorStatus status);
+  void CountError(stun::Method method, uint16_t code);
+  template <typename Fill>
+  void Answer(const Recipient& to, stun::Class message_class, Fill fill);
+
+  // One file per method.
+  void OnBinding(const Recipient& from, const stun::MessageView& message);
+  Handled OnAllocate(const Request& request);
+  Handled OnRefresh(const Request& request);
+  Handled OnCreatePermission(const Request& request);
+  Handled OnChannelBind(const Request& request);
+  std::optional<Forward> OnSend(const Client& client, const stun::MessageView& message, Now now);
+
+  // allocate.cc and open_relay.cc: what an allocation goes through until it lives.
+  Handled StartAllocation(const Request& request, Opening opening);
+  std::optional<TransportAddress> ChoosePort(AddressFamily family, PortParity parity);
+  void RequestOpen(Allocation& allocation, const TransportAddress& bind);
+  void OpenNext(Allocation& allocation, Now now);
+  void Refuse(Allocation& allocation, ErrorStatus status);
+  void FinishOpening(Allocation& allocation, Now now);
+  void ReleasePort(const Allocation& allocation, const TransportAddress& bind);
+  Recipient AllocateRecipient(const Allocation& allocation) const;
+  void AnswerAllocate(const Allocation& allocation);
+  bool SupportsFamily(AddressFamily family) const;
+  Duration GrantedLifetime(std::optional<uint32_t> requested) const;
+
+  // lifecycle.cc: how allocations end.
+  void Settle(Allocation& allocation, Now now);
+  Allocation* FindSettled(const FiveTuple& tuple, Now now);
+  void CloseLeg(Allocation& allocation, AddressFamily family);
+  void End(Allocation& allocation, CloseReason reason, Now now);
+  void RetireIfDone(Allocation& allocation);
+  void CountClosed(const Allocation& allocation, Now now);
+  Counter& Gauge(const Allocation& allocation, AddressFamily family);
+
+  TurnOptions options_;
+  std::vector<Translation> translations_;  // usually empty
+  const NonceSecret nonce_secret_;
+  Directory& directory_;
+  RandomSource& random_;
+  Authenticator authenticator_;
+
+  AllocationTable table_;
+  Deadlines deadlines_;
+  // Allocations of clients that come over a connection, whose end ends them.
+  std::unordered_map<LinkId, uint32_t> by_link_;
+  std::deque<MonoTime> reservation_deadlines_;  // of the tokens given out here, in order
+  std::deque<Output> outputs_;
+  size_t live_count_ = 0;
+  bool draining_ = false;
+
+  // The current bucket and the wall time for which it holds.
+  BucketIndex bucket_;
+  WallTime bucket_begin_{};
+  WallTime bucket_end_{};
+
+  // Data indications are never answered, so their transaction ids only have to differ.
+  uint32_t indication_prefix_ = 0;
+  uint64_t indication_count_ = 0;
+
+  MonoTime latest_ = MonoTime::min();  // of all `now` seen
+  uint32_t mutations_ = 0;
+  TurnStats stats_;
+};
+
+template <typename Fill>
+void TurnServer::Impl::Answer(const Recipient& to, stun::Class message_class, Fill fill) {
+  std::array<uint8_t, stun::MessageBuilder::kMaxMessageSize> buffer;
+  stun::MessageBuilder builder(buffer, message_class, to.method, to.transaction_id);
+  fill(builder);
+  // RFC 8656 §5: SOFTWARE in Allocate and Refresh answers; an unauthenticated one stays small.
+  const bool tells_software =
+      to.method == stun::Method::kAllocate || to.method == stun::Method::kRefresh;
+  if (to.keys != nullptr && tells_software && !options_.software.empty()) {
+    builder.AddText(stun::AttributeType::kSoftware, options_.software);
+  }
+  const ByteSpan message =
+      to.keys != nullptr
+          ? builder.FinishWithIntegrity(to.answer.integrity, KeyOf(*to.keys, to.answer.algorithm),
+                                        to.fingerprint)
+          : builder.FinishUnauthenticated(to.fingerprint);
+  TP_CHECK(!message.empty());
+  stats_.messages[static_cast<size_t>(to.method)][static_cast<size_t>(message_class)].Add(1);
+  outputs_.push_back(SendMessage{.link = to.client.link,
+                                 .from = to.client.five_tuple.server,
+                                 .to = to.client.five_tuple.client,
+                                 .bytes = {message.begin(), message.end()}});
+}
+
+}  // namespace turnpike
