@@ -1,0 +1,199 @@
+#include "server/app.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/base/version.h"
+#include "server/cpu_count.h"
+#include "server/host_addresses.h"
+#include "server/io/clock.h"
+#include "server/io/system_random.h"
+#include "server/process.h"
+#include "server/setup.h"
+
+namespace turnpike {
+namespace {
+
+// MakeDirectory creates the last part of the path only: a typing error should not grow a tree.
+std::expected<void, std::string> MakeDirectory(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return {};
+  if (std::filesystem::create_directory(path, error)) {
+    // Records name users and their addresses: not for everybody.
+    using std::filesystem::perms;
+    std::filesystem::permissions(path, perms::owner_all | perms::group_read | perms::group_exec,
+                                 error);
+    return {};
+  }
+  return std::unexpected("cannot create the metering directory " + path + ": " + error.message() +
+                         "; create it, writable for this user, or name another in "
+                         "metering.directory");
+}
+
+std::string Join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : " ") + part;
+  return text;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config& config) {
+  std::unique_ptr<App> app(new App);
+  app->identity_ = {config.node, config.region, config.edge, kVersion, config.admin.account_series};
+  app->max_slots_ = config.metering.slots;
+  const auto listeners = UdpListeners(config);
+  if (!listeners) return std::unexpected(listeners.error());
+  if (auto free = CheckListenersFree(*listeners); !free) return std::unexpected(free.error());
+  const std::vector<IpAddress> host = HostAddresses();
+  const auto relays = ResolveRelayAddresses(config, host);
+  if (!relays) return std::unexpected(relays.error());
+  if (auto opened = app->OpenMetering(config); !opened) return std::unexpected(opened.error());
+
+  if (auto up = app->BringUp(config, *listeners, *relays, host); !up) {
+    app->ledger_->Stop();  // so that reports need not take this start for a crash
+    return std::unexpected(up.error());
+  }
+  app->LogStarted(config, *relays);
+  return app;
+}
+
+std::expected<void, std::string> App::BringUp(const config::Config& config,
+                                              const std::vector<TransportAddress>& listeners,
+                                              const std::vector<RelayAddress>& relays,
+                                              const std::vector<IpAddress>& host) {
+  WorkerSetup setup;
+  setup.turn = MakeTurnOptions(config, relays, host);
+  setup.udp_listeners = listeners;
+  setup.slots = slots_.get();
+  SystemRandom().Fill(setup.nonce_secret);
+  if (auto opened = OpenWorkers(config, relays, std::move(setup)); !opened) return opened;
+  auto admin = AdminHttp::Start(config.admin.address, *this);
+  if (!admin) return std::unexpected(admin.error());
+  admin_ = std::move(*admin);
+  ledger_->Start();
+  for (const auto& worker : workers_) worker->Start();
+  stopped_ = false;
+  return {};
+}
+
+std::expected<void, std::string> App::OpenMetering(const config::Config& config) {
+  const std::string& directory = config.metering.directory;
+  if (auto made = MakeDirectory(directory); !made) return made;
+  std::array<uint8_t, 10> random{};
+  SystemRandom().Fill(random);
+  const LedgerIdentity identity{config.node, config.region, config.edge,
+                                MakeSessionId(ReadClocks().wall, random)};
+  auto ledger = Ledger::Open(directory, identity);
+  if (!ledger) return std::unexpected(ledger.error());
+  auto slots = SlotFile::Open(directory + "/live.slots", config.metering.slots, identity);
+  if (!slots) return std::unexpected(slots.error());
+  slots_ = std::move(*slots);
+  ledger_ = std::make_unique<LedgerThread>(std::move(*ledger), *slots_, config.metering.checkpoint);
+  const uint32_t left = slots_->used();
+  if (left > 0) Log(LogLevel::kWarning, "sessions_recovered", {{"sessions", left}});
+  ledger_->Recover();
+  return {};
+}
+
+std::expected<void, std::string> App::OpenWorkers(const config::Config& config,
+                                                  const std::vector<RelayAddress>& relays,
+                                                  WorkerSetup setup) {
+  std::vector<IpAddress> binds;
+  for (const RelayAddress& relay : relays) binds.push_back(relay.bind);
+  directory_ =
+      std::make_unique<Directory>(binds, config.relay.ports.first, config.relay.ports.last);
+  setup.directory = directory_.get();
+  const uint32_t count = config.workers != 0 ? config.workers : UsableCpus();
+  for (uint32_t i = 0; i < count; ++i) {
+    auto worker = Worker::Open(setup);
+    if (!worker) return std::unexpected(worker.error());
+    // Port 0 is chosen by the first worker; the others join it.
+    setup.udp_listeners = (*worker)->listeners();
+    workers_.push_back(std::move(*worker));
+  }
+  return {};
+}
+
+void App::LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const {
+  std::vector<std::string> listen;
+  for (const TransportAddress& address : listeners()) listen.push_back("udp " + address.ToString());
+  std::vector<std::string> relay_texts;
+  for (const RelayAddress& relay : relays) {
+    relay_texts.push_back(relay.bind == relay.advertise
+                              ? relay.bind.ToString()
+                              : relay.bind.ToString() + " as " + relay.advertise.ToString());
+  }
+  const std::string ports =
+      std::to_string(config.relay.ports.first) + "-" + std::to_string(config.relay.ports.last);
+  const TransportAddress admin{config.admin.address.ip, admin_port()};
+  Log(LogLevel::kInfo, "started",
+      {{"version", identity_.version},
+       {"node", identity_.node},
+       {"region", identity_.region},
+       {"edge", identity_.edge},
+       {"listen", Join(listen)},
+       {"relay_addresses", Join(relay_texts)},
+       {"relay_ports", ports},
+       {"workers", static_cast<uint64_t>(workers_.size())},
+       {"metering_directory", config.metering.directory},
+       {"admin", admin.ToString()}});
+  for (const std::string& warning : Warnings(config, relays, RaiseDescriptorLimit())) {
+    Log(LogLevel::kWarning, "config_warning", {{"warning", warning}});
+  }
+}
+
+App::~App() { Stop(); }
+
+bool App::Stop() {
+  if (std::exchange(stopped_, true)) return true;
+  stopping_ = true;
+  Log(LogLevel::kInfo, "stopping");
+  for (const auto& worker : workers_) worker->Stop();
+  for (const auto& worker : workers_) worker->Join();
+  const bool saved = ledger_->Stop();
+  const auto status = ledger_->status();
+  if (saved) {
+    Log(LogLevel::kInfo, "stopped");
+  } else {
+    Log(LogLevel::kWarning, "stopped_with_unpersisted_usage",
+        {{"error", status->last_error},
+         {"unpersisted_bytes", status->unpersisted_bytes},
+         {"kept_in", "live.slots: the next start writes them to the ledger"}});
+  }
+  return saved;
+}
+
+std::vector<WorkerView> App::Workers() const {
+  std::vector<WorkerView> views;
+  for (const auto& worker : workers_) views.push_back(worker->view());
+  return views;
+}
+
+std::shared_ptr<const LedgerStatus> App::Ledger() const { return ledger_->status(); }
+
+MetricsSource::Gauges App::ReadGauges() const {
+  return {.ports_in_use = directory_->ports_in_use(),
+          .ports_total = directory_->ports_total(),
+          .reservations = directory_->reservations(),
+          .slots_in_use = slots_->used(),
+          .slots_total = max_slots_,
+          .draining = stopping_,
+          .config_last_reload_successful = true};
+}
+
+bool App::Ready(std::string* why) const {
+  if (stopping_) {
+    *why = "draining";
+  } else if (slots_->used() >= max_slots_) {
+    *why = "no free slots";
+  } else {
+    return true;
+  }
+  return false;
+}
+
+}  // namespace turnpike

@@ -1,0 +1,72 @@
+// The whole server, built from a configuration.
+#pragma once
+
+#include <atomic>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "server/ledger_thread.h"
+#include "server/ops/admin_http.h"
+#include "server/ops/metrics_source.h"
+#include "server/worker.h"
+
+namespace turnpike {
+
+// App owns everything that runs: the directory and the slot file, the ledger thread, the workers
+// and the admin endpoint.
+class App final : public MetricsSource {
+ public:
+  // Start brings the server up. What an earlier process left in the slots is in the ledger before
+  // the first listener opens. It fails with one sentence and leaves nothing running. Signals should
+  // be blocked before (BlockSignals), since it starts threads.
+  static std::expected<std::unique_ptr<App>, std::string> Start(const config::Config& config);
+
+  // The destructor stops a server that runs, as Stop does.
+  ~App() override;
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  // Stop takes no more allocations, ends those that live as kDrained, and writes the last
+  // checkpoint. It returns false when the ledger refused that one: the totals are then still in the
+  // slot file, and the next start books them.
+  bool Stop();
+
+  // listeners returns what the UDP sockets are bound to. admin_port is the port of the admin
+  // endpoint.
+  const std::vector<TransportAddress>& listeners() const { return workers_.front()->listeners(); }
+  uint16_t admin_port() const { return admin_->port(); }
+
+  // What HTTP threads read.
+  std::vector<WorkerView> Workers() const override;
+  std::shared_ptr<const LedgerStatus> Ledger() const override;
+  Gauges ReadGauges() const override;
+  const Identity& identity() const override { return identity_; }
+  bool Ready(std::string* why) const override;
+
+ private:
+  App() = default;
+  std::expected<void, std::string> BringUp(const config::Config& config,
+                                           const std::vector<TransportAddress>& listeners,
+                                           const std::vector<RelayAddress>& relays,
+                                           const std::vector<IpAddress>& host);
+  std::expected<void, std::string> OpenMetering(const config::Config& config);
+  std::expected<void, std::string> OpenWorkers(const config::Config& config,
+                                               const std::vector<RelayAddress>& relays,
+                                               WorkerSetup setup);
+  void LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const;
+
+  Identity identity_;
+  uint32_t max_slots_ = 0;
+  std::atomic<bool> stopping_{false};
+  bool stopped_ = true;  // until Start is through
+  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<SlotFile> slots_;
+  std::unique_ptr<LedgerThread> ledger_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<AdminHttp> admin_;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,151 @@
+#include "server/ledger_thread.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "common/base/log.h"
+#include "server/io/clock.h"
+
+namespace turnpike {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How often the thread looks whether slots run short.
+constexpr milliseconds kLook{250};
+
+// A worker stamps bytes with the time at which its loop turn began, and a turn takes milliseconds:
+// nothing older than this is still on its way into the slots. Were a worker held up for longer, its
+// bytes would still be counted, in the next checkpoint.
+constexpr std::chrono::seconds kLongestTurn{1};
+
+// A disk stays broken for hours; one line a minute says so.
+constexpr std::chrono::seconds kFailureLogInterval{60};
+
+constexpr int kLastAttempts = 3;
+
+}  // namespace
+
+LedgerThread::LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval)
+    : ledger_(std::move(ledger)), slots_(slots), interval_(interval) {
+  Publish();
+}
+
+LedgerThread::~LedgerThread() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void LedgerThread::Recover() { Checkpoint(Kind::kPeriodic); }
+
+void LedgerThread::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+bool LedgerThread::Stop() {
+  if (!thread_.joinable()) return Checkpoint(Kind::kLast);
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = finish_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+  return finished_well_;
+}
+
+std::shared_ptr<const LedgerStatus> LedgerThread::status() const {
+  const std::lock_guard lock(mutex_);
+  return published_;
+}
+
+void LedgerThread::Run() {
+  MonoTime due = ReadClocks().mono + interval_;
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    const Duration wait = std::min<Duration>(due - ReadClocks().mono, kLook);
+    wake_.wait_for(lock, std::max(wait, Duration::zero()), [this] { return stopping_; });
+    if (stopping_) break;
+    lock.unlock();
+    const Now now = ReadClocks();
+    slots_.Heartbeat(now.wall);
+    slots_.GrowAhead();
+    if (now.mono >= due || SlotsRunShort()) {
+      Checkpoint(Kind::kPeriodic);
+      due = ReadClocks().mono + interval_;
+    }
+    lock.lock();
+  }
+  const bool finish = finish_;
+  lock.unlock();
+  for (int i = 0; finish && !finished_well_ && i < kLastAttempts; ++i) {
+    finished_well_ = Checkpoint(Kind::kLast);
+  }
+}
+
+bool LedgerThread::SlotsRunShort() const {
+  // A checkpoint frees the slots of ended sessions. It is of use early only if sessions were added
+  // since the last one.
+  const uint32_t used = slots_.used();
+  return used > slots_.capacity() / 2 && used > used_after_checkpoint_;
+}
+
+bool LedgerThread::Checkpoint(Kind kind) {
+  const Now before = ReadClocks();
+  auto result = kind == Kind::kLast ? ledger_->Finish(slots_, before.wall)
+                                    : ledger_->Checkpoint(slots_, before.wall - kLongestTurn);
+  const bool good = result.has_value();
+  const MonoTime after = ReadClocks().mono;
+  used_after_checkpoint_ = slots_.used();
+  Note(std::move(result), after - before.mono, after);
+  return good;
+}
+
+void LedgerThread::Note(std::expected<CheckpointStats, std::string> result, Duration took,
+                        MonoTime now) {
+  current_.unpersisted_bytes = ledger_->UnpersistedBytes(slots_);
+  if (result) {
+    if (!current_.healthy) {
+      Log(LogLevel::kInfo, "ledger_healed",
+          {{"sessions", result->sessions}, {"unpersisted_bytes", current_.unpersisted_bytes}});
+    }
+    const auto ms = std::chrono::ceil<milliseconds>(took).count();
+    const auto bound = std::ranges::lower_bound(kCommitBoundsMs, static_cast<uint64_t>(ms));
+    ++current_.commit_buckets[static_cast<size_t>(bound - kCommitBoundsMs.begin())];
+    current_.commit_sum_us +=
+        static_cast<uint64_t>(std::chrono::ceil<std::chrono::microseconds>(took).count());
+    current_.healthy = true;
+    current_.last_error.clear();
+    current_.last_commit = result->as_of;
+    last_failure_log_.reset();
+  } else {
+    current_.healthy = false;
+    ++current_.checkpoints_failed;
+    current_.last_error = std::move(result.error());
+    LogFailure(current_.last_error, current_.unpersisted_bytes, now);
+  }
+  current_.billable = ledger_->BillableTotals();
+  Publish();
+}
+
+void LedgerThread::LogFailure(const std::string& error, uint64_t unpersisted, MonoTime now) {
+  if (last_failure_log_ && now - *last_failure_log_ < kFailureLogInterval) return;
+  last_failure_log_ = now;
+  Log(LogLevel::kError, "ledger_write_failed",
+      {{"error", error},
+       {"unpersisted_bytes", unpersisted},
+       {"checkpoints_failed", current_.checkpoints_failed}});
+}
+
+void LedgerThread::Publish() {
+  auto snapshot = std::make_shared<const LedgerStatus>(current_);
+  const std::lock_guard lock(mutex_);
+  published_ = std::move(snapshot);
+}
+
+}  // namespace turnpike

@@ -1,0 +1,74 @@
+// The one thread that owns the ledger: every checkpoint, and what is published about them.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "common/base/time.h"
+#include "common/metering/ledger.h"
+#include "common/metering/ledger_status.h"
+#include "common/metering/slots.h"
+
+namespace turnpike {
+
+// LedgerThread writes a checkpoint each interval, and earlier when sessions come and go so fast
+// that slots run short. A checkpoint that fails is logged, published and tried again; calls go on,
+// since the slots keep counting.
+class LedgerThread {
+ public:
+  // `slots` is not owned.
+  LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval);
+  // The destructor ends the thread without a last checkpoint, for a start that failed.
+  ~LedgerThread();
+  LedgerThread(const LedgerThread&) = delete;
+  LedgerThread& operator=(const LedgerThread&) = delete;
+
+  // Recover writes what an earlier process left in the slots, on the calling thread. Call it before
+  // Start, and before listeners open. A failure is no reason not to serve: those slots stay as they
+  // are until a checkpoint succeeds.
+  void Recover();
+
+  // Start starts the thread.
+  void Start();
+
+  // Stop writes the last checkpoint and ends the thread, if it was started. No worker runs (any
+  // more). It returns false when the ledger refused: everything is then still in the slots, for the
+  // next start.
+  bool Stop();
+
+  // status returns the newest snapshot; never null, any thread.
+  std::shared_ptr<const LedgerStatus> status() const;
+
+ private:
+  enum class Kind : uint8_t { kPeriodic, kLast };
+
+  void Run();
+  bool Checkpoint(Kind kind);
+  bool SlotsRunShort() const;
+  void Note(std::expected<CheckpointStats, std::string> result, Duration took, MonoTime now);
+  void LogFailure(const std::string& error, uint64_t unpersisted, MonoTime now);
+  void Publish();
+
+  std::unique_ptr<Ledger> ledger_;
+  SlotFile& slots_;
+  const Duration interval_;
+
+  // Of the thread that checkpoints.
+  LedgerStatus current_;
+  uint32_t used_after_checkpoint_ = 0;
+  std::optional<MonoTime> last_failure_log_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;                          // guarded by mutex_
+  bool finish_ = false;                            // guarded by mutex_: with a last checkpoint
+  std::shared_ptr<const LedgerStatus> published_;  // guarded by mutex_
+  bool finished_well_ = false;                     // read after the join
+  std::thread thread_;
+};
+
+}  // namespace turnpike

@@ -1,0 +1,89 @@
+// turnpiked: the command line of the server.
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "common/base/log.h"
+#include "common/base/version.h"
+#include "config/config.h"
+#include "server/app.h"
+#include "server/process.h"
+
+namespace turnpike {
+namespace {
+
+constexpr const char* kDefaultPath = "/etc/turnpike/turnpike.yaml";
+
+int Fail(const std::string& sentence) {
+  std::fprintf(stderr, "turnpiked: %s\n", EscapeText(sentence).c_str());
+  return 1;
+}
+
+int FailConfig(const std::vector<config::Problem>& problems) {
+  for (const config::Problem& problem : problems) {
+    std::fprintf(stderr, "%s\n", problem.ToString().c_str());
+  }
+  return 1;
+}
+
+void PrintSummary(const std::string& path, const config::Config& config) {
+  std::printf("%s: ok\n", path.c_str());
+  for (const config::Listener& listener : config.listen) {
+    std::printf("listen %s %s\n", std::string(TransportName(listener.transport)).c_str(),
+                listener.address.ToString().c_str());
+  }
+  std::printf("relay ports %u-%u, %zu addresses configured\n", config.relay.ports.first,
+              config.relay.ports.last, config.relay.addresses.size());
+  std::printf("realm %s, %zu secrets, %zu users\n", config.auth.realm.c_str(),
+              config.auth.secrets.size(), config.auth.users.size());
+  std::printf("metering in %s, admin on %s\n", config.metering.directory.c_str(),
+              config.admin.address.ToString().c_str());
+}
+
+int Serve(const config::Config& config) {
+  ConfigureLog(config.log.level, config.log.format);
+  BlockSignals();
+  DisableCoreDumps();
+  RaiseDescriptorLimit();
+  auto app = App::Start(config);
+  if (!app) return Fail(app.error());
+  while (NextSignal() == SIGHUP) {
+    Log(LogLevel::kWarning, "reload_ignored",
+        {{"reason", "this server reads its configuration at start only; restart it"}});
+  }
+  // Usage that the database did not take is safe in the slot file, so this is a clean end all the
+  // same; the log has said so.
+  (*app)->Stop();
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App cli("turnpiked, a STUN and TURN relay that knows what it relayed", "turnpiked");
+  std::string path;
+  bool check_only = false;
+  cli.add_option("--config", path, "The configuration file (turnpike.yaml)");
+  cli.add_flag("--check-config", check_only, "Check the configuration and exit");
+  cli.set_version_flag("--version", std::string("turnpiked ") + kVersion);
+  CLI11_PARSE(cli, argc, argv);
+
+  if (path.empty()) {
+    if (access(kDefaultPath, R_OK) != 0) {
+      return Fail(std::string("no configuration: name one with --config FILE, or write ") +
+                  kDefaultPath);
+    }
+    path = kDefaultPath;
+  }
+  const auto config = config::Load(path);
+  if (!config) return FailConfig(config.error());
+  if (!check_only) return Serve(*config);
+  PrintSummary(path, *config);
+  return 0;
+}
+
+}  // namespace
+}  // namespace turnpike
+
+int main(int argc, char** argv) { return turnpike::Main(argc, argv); }

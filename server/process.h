@@ -1,0 +1,23 @@
+// What the server asks of its process: limits and signals.
+#pragma once
+
+#include <cstdint>
+
+namespace turnpike {
+
+// RaiseDescriptorLimit raises the soft limit on open files to the hard one (each relayed address is
+// a descriptor) and returns it.
+uint64_t RaiseDescriptorLimit();
+
+// DisableCoreDumps keeps keys and payload of a crashed server off the disk.
+void DisableCoreDumps();
+
+// BlockSignals ignores SIGPIPE and blocks SIGTERM, SIGINT and SIGHUP in this thread and those it
+// starts: NextSignal then fetches them one by one. Call it before any thread starts. A second
+// SIGTERM while the server stops therefore waits, and cannot cost the last checkpoint.
+void BlockSignals();
+
+// NextSignal waits for one of the blocked signals.
+int NextSignal();
+
+}  // namespace turnpike

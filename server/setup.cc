@@ -1,0 +1,128 @@
+#include "server/setup.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "server/host_addresses.h"
+#include "server/io/udp.h"
+
+namespace turnpike {
+namespace {
+
+std::shared_ptr<const Credentials> MakeCredentials(const config::Config& config) {
+  std::vector<Credentials::User> users;
+  for (const config::UserConfig& user : config.auth.users) {
+    users.push_back({user.username, user.password, user.account, user.label});
+  }
+  return std::make_shared<const Credentials>(config.auth.realm, users, config.auth.secrets);
+}
+
+std::shared_ptr<const PeerFilter> MakePeerFilter(const config::Config& config,
+                                                 const std::vector<RelayAddress>& relays,
+                                                 const std::vector<IpAddress>& host) {
+  PeerFilter::Options options;
+  options.allow = config.relay.peers.allow;
+  options.deny = config.relay.peers.deny;
+  for (const config::Listener& listener : config.listen) {
+    options.listeners.push_back(listener.address);
+  }
+  options.listeners.push_back(config.admin.address);
+  options.local_addresses = host;
+  for (const RelayAddress& relay : relays) {
+    options.relay_addresses.push_back(relay.bind);
+    options.relay_addresses.push_back(relay.advertise);
+  }
+  options.min_relay_port = config.relay.ports.first;
+  options.max_relay_port = config.relay.ports.last;
+  return std::make_shared<const PeerFilter>(std::move(options));
+}
+
+}  // namespace
+
+std::expected<std::vector<RelayAddress>, std::string> ResolveRelayAddresses(
+    const config::Config& config, const std::vector<IpAddress>& host) {
+  std::vector<RelayAddress> relays;
+  for (const config::RelayAddressConfig& each : config.relay.addresses) {
+    if (each.advertise_auto) {
+      return std::unexpected("relay address " + each.bind.ToString() +
+                             ": this server cannot find out its public address; write it as "
+                             "`advertise`");
+    }
+    if (!IsLoopback(each.bind) && std::ranges::find(host, each.bind) == host.end()) {
+      return std::unexpected("relay address " + each.bind.ToString() +
+                             " is not an address of this host; `bind` must be one, and `advertise` "
+                             "is what clients are told");
+    }
+    relays.push_back({each.bind, each.advertise.value_or(each.bind)});
+  }
+  if (!relays.empty()) return relays;
+  for (const IpAddress& ip : ChooseRelayAddresses(host)) relays.push_back({ip, ip});
+  if (relays.empty()) {
+    return std::unexpected("this host has no address to relay on; name one in relay.addresses");
+  }
+  return relays;
+}
+
+std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
+    const config::Config& config) {
+  std::vector<TransportAddress> listeners;
+  for (const config::Listener& listener : config.listen) {
+    if (listener.transport != Transport::kUdp) {
+      return std::unexpected("cannot listen on " + std::string(TransportName(listener.transport)) +
+                             " " + listener.address.ToString() +
+                             ": this server listens on udp only; take the entry out of `listen`");
+    }
+    listeners.push_back(listener.address);
+  }
+  return listeners;
+}
+
+TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<RelayAddress>& relays,
+                            const std::vector<IpAddress>& host) {
+  TurnOptions options;
+  options.realm = config.auth.realm;
+  options.relay_addresses = relays;
+  options.credentials = MakeCredentials(config);
+  options.peer_filter = MakePeerFilter(config, relays, host);
+  options.default_lifetime = config.limits.default_lifetime;
+  options.max_lifetime = config.limits.max_lifetime;
+  options.nonce_lifetime = config.auth.nonce_lifetime;
+  options.max_permissions = config.limits.permissions_per_allocation;
+  options.max_channels = config.limits.channels_per_allocation;
+  options.max_allocations_per_username = config.limits.allocations_per_username;
+  return options;
+}
+
+std::expected<void, std::string> CheckListenersFree(
+    const std::vector<TransportAddress>& listeners) {
+  for (const TransportAddress& listener : listeners) {
+    if (auto free = CheckUdpAddressFree(listener); !free) return free;
+  }
+  return {};
+}
+
+std::vector<std::string> Warnings(const config::Config& config,
+                                  const std::vector<RelayAddress>& relays,
+                                  uint64_t descriptor_limit) {
+  std::vector<std::string> warnings;
+  if (std::ranges::any_of(relays, [](const RelayAddress& r) { return IsLoopback(r.advertise); })) {
+    warnings.push_back(
+        "relays are on a loopback address: nobody outside of this host can use them; name an "
+        "address in relay.addresses");
+  }
+  const uint64_t ports = uint64_t{config.relay.ports.last} - config.relay.ports.first + 1;
+  const uint64_t wanted = std::min<uint64_t>(ports * relays.size(), config.metering.slots);
+  if (descriptor_limit < wanted) {
+    warnings.push_back("the limit on open files is " + std::to_string(descriptor_limit) +
+                       ", and each relayed address takes one: raise it (LimitNOFILE, ulimit -n) "
+                       "to serve up to " +
+                       std::to_string(wanted));
+  }
+  if (config.auth.users.empty() && config.auth.secrets.empty()) {
+    warnings.push_back("nobody can allocate: auth has neither secrets nor users");
+  }
+  return warnings;
+}
+
+}  // namespace turnpike

@@ -1,0 +1,39 @@
+// From Config to what the parts of the server want.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <vector>
+
+#include "common/net/transport_address.h"
+#include "config/config.h"
+#include "server/turn/options.h"
+
+namespace turnpike {
+
+// ResolveRelayAddresses returns the configured relay addresses, or the host's own. It fails with a
+// sentence when there is none, when one is not an address of this host, or when one should be found
+// out (`advertise: auto`), which this server cannot do.
+std::expected<std::vector<RelayAddress>, std::string> ResolveRelayAddresses(
+    const config::Config& config, const std::vector<IpAddress>& host);
+
+// UdpListeners returns the addresses of the UDP listeners. It fails with a sentence when `listen`
+// has a transport that this server does not have.
+std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
+    const config::Config& config);
+
+// MakeTurnOptions maps the rules of the configuration; `host` are the host's own addresses, which
+// the peer filter keeps closed.
+TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<RelayAddress>& relays,
+                            const std::vector<IpAddress>& host);
+
+// CheckListenersFree says with a sentence when another program has one of the ports. Ask before the
+// first worker opens: the workers' own sockets share ports.
+std::expected<void, std::string> CheckListenersFree(const std::vector<TransportAddress>& listeners);
+
+// Warnings lists what an operator should know although the server starts: each a sentence.
+std::vector<std::string> Warnings(const config::Config& config,
+                                  const std::vector<RelayAddress>& relays,
+                                  uint64_t descriptor_limit);
+
+}  // namespace turnpike

@@ -1,0 +1,74 @@
+// One relay worker: a thread with its own loop, listeners, TURN core and relay sockets.
+#pragma once
+
+#include <atomic>
+#include <expected>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/metering/slots.h"
+#include "server/io/driver.h"
+#include "server/io/system_random.h"
+#include "server/io/uv.h"
+#include "server/ops/metrics_source.h"
+#include "server/turn/turn_server.h"
+
+namespace turnpike {
+
+// WorkerSetup is what all workers of a process have in common. Nothing in it is owned.
+struct WorkerSetup {
+  TurnOptions turn;
+  NonceSecret nonce_secret{};
+  std::vector<TransportAddress> udp_listeners;
+  Directory* directory = nullptr;
+  SlotFile* slots = nullptr;
+};
+
+// Worker is driven from the main thread: Open, Start, Stop, Join. In between everything but the
+// counters of view() belongs to its own thread.
+class Worker {
+ public:
+  // Open binds the listeners; nothing is served before Start. It fails with a sentence that names
+  // the address.
+  static std::expected<std::unique_ptr<Worker>, std::string> Open(const WorkerSetup& setup);
+
+  // The destructor stops and joins a worker that runs.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Start starts the thread.
+  void Start();
+
+  // Drain refuses new allocations from now on. Stop ends every allocation as kDrained and then the
+  // thread. Both return at once; any thread may call them.
+  void Drain();
+  void Stop();
+
+  // Join waits for the thread's end: then all slots of this worker are closed, with final totals.
+  void Join();
+
+  // view shows the counters; they live as long as the worker.
+  WorkerView view() const;
+
+  // listeners returns what the sockets are bound to, in the order of the setup.
+  const std::vector<TransportAddress>& listeners() const { return listeners_; }
+
+ private:
+  explicit Worker(const WorkerSetup& setup);
+  void OnCommand();
+
+  SystemRandom random_;
+  UvLoop loop_;
+  TurnServer core_;
+  Driver driver_;
+  std::vector<TransportAddress> listeners_;
+  std::atomic<bool> drain_{false};
+  std::atomic<bool> stop_{false};
+  UvAsync command_;
+  std::thread thread_;
+};
+
+}  // namespace turnpike
