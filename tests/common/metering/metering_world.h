@@ -1,6 +1,8 @@
-// A metering directory, a server's hands on it, and a plain accountant that recounts what was relayed.
+// A metering directory, a server's hands on it, and a plain accountant that recounts what was
+// relayed.
 #pragma once
 
+#include <doctest/doctest.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 
@@ -15,8 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include <doctest/doctest.h>
-
 #include "common/metering/ledger.h"
 #include "common/metering/slots.h"
 #include "common/metering/usage.h"
@@ -27,7 +27,11 @@ namespace turnpike::metering_test {
 class TempDirectory {
  public:
   TempDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "metering-XXXXXX").string();
+    // In memory where that exists: these tests sync thousands of times.
+    const bool shm = std::filesystem::is_directory("/dev/shm");
+    const auto parent =
+        shm ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
+    std::string pattern = (parent / "metering-XXXXXX").string();
     REQUIRE(mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }
@@ -154,7 +158,9 @@ class World {
     return meter->slot();
   }
 
-  void Relay(SlotId slot, Direction direction, uint64_t payload) { RelayAt(slot, direction, payload, now); }
+  void Relay(SlotId slot, Direction direction, uint64_t payload) {
+    RelayAt(slot, direction, payload, now);
+  }
 
   // RelayAt relays at `now` and expects the bytes to be booked at `booked`.
   void RelayAt(SlotId slot, Direction direction, uint64_t payload, WallTime booked) {
@@ -173,7 +179,8 @@ class World {
     REQUIRE_MESSAGE(stats, stats.error());
   }
 
-  using Expected = std::map<std::pair<uint32_t, std::string>, std::array<uint64_t, kDirectionCount>>;
+  using Expected =
+      std::map<std::pair<uint32_t, std::string>, std::array<uint64_t, kDirectionCount>>;
 
   // Booked reads what the ledger has, per bucket and account.
   static Expected Booked(const std::string& directory) {
@@ -183,12 +190,13 @@ class World {
                                  "sum(peer_to_client_bytes) FROM usage_bucket JOIN account ON "
                                  "account.key = account GROUP BY 1, 2")) {
       booked[{static_cast<uint32_t>(std::stoul(row[0])), row[1]}] = {std::stoull(row[2]),
-                                                                    std::stoull(row[3])};
+                                                                     std::stoull(row[3])};
     }
     return booked;
   }
 
-  // CheckSound compares the ledger with itself: sessions = parts = buckets = totals, no page damaged.
+  // CheckSound compares the ledger with itself: sessions = parts = buckets = totals, no page
+  // damaged.
   static void CheckSound(const std::string& directory) {
     CHECK(QueryOne(directory, "PRAGMA integrity_check") == "ok");
     CHECK(Query(directory, "PRAGMA foreign_key_check").empty());
@@ -196,7 +204,8 @@ class World {
         "SELECT coalesce(sum(client_to_peer_bytes), 0), coalesce(sum(peer_to_client_bytes), 0)";
     const std::string all_sums =
         sums +
-        ", coalesce(sum(client_to_peer_wire_bytes), 0), coalesce(sum(peer_to_client_wire_bytes), 0), "
+        ", coalesce(sum(client_to_peer_wire_bytes), 0), coalesce(sum(peer_to_client_wire_bytes), "
+        "0), "
         "coalesce(sum(client_to_peer_packets), 0), coalesce(sum(peer_to_client_packets), 0)";
     const auto sessions = Query(directory, all_sums + " FROM session");
     CHECK(Query(directory, all_sums + " FROM usage_part") == sessions);
@@ -204,7 +213,8 @@ class World {
     CHECK(Query(directory, sums + " FROM usage_total") == Query(directory, sums + " FROM session"));
   }
 
-  // CheckExact demands that the ledger has every byte that was relayed, in its bucket, and no other.
+  // CheckExact demands that the ledger has every byte that was relayed, in its bucket, and no
+  // other.
   void CheckExact(const std::string& directory) const {
     CHECK(Booked(directory) == expected);
     CheckSound(directory);
