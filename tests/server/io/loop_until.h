@@ -19,8 +19,12 @@ bool LoopUntil(uv_loop_t* loop, Predicate done) {
   } guard;
   UvTimer timer(loop);
   timer.Start<&Guard::OnTimer>(&guard, 5000);
-  while (!done() && !guard.expired) uv_run(loop, UV_RUN_ONCE);
-  return done();
+  bool happened = done();
+  while (!happened && !guard.expired) {
+    uv_run(loop, UV_RUN_ONCE);
+    happened = done();
+  }
+  return happened;
 }
 
 }  // namespace turnpike
