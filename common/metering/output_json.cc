@@ -1,0 +1,54 @@
+// JSON, written row by row: a report may be larger than memory.
+#include <nlohmann/json.hpp>
+
+#include "common/metering/output.h"
+
+namespace turnpike {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct ToJson {
+  Json operator()(std::monostate) const { return nullptr; }
+  Json operator()(const std::string& text) const { return PlainText(text); }
+  Json operator()(uint64_t count) const { return count; }
+  Json operator()(WallTime time) const { return FormatRfc3339(time); }
+  Json operator()(const CountsByName& counts) const {
+    Json object = Json::object();
+    for (const auto& [name, count] : counts) object[std::string(name)] = count;
+    return object;
+  }
+};
+
+class JsonWriter : public RowWriter {
+ public:
+  explicit JsonWriter(std::ostream& out) : out_(out) {}
+
+  void Begin(const ReportScope& scope, std::vector<OutputColumn> columns) override {
+    columns_ = std::move(columns);
+    out_ << "{\"as_of\": " << Json(FormatRfc3339(scope.as_of)).dump()
+         << ", \"complete\": " << (scope.complete ? "true" : "false") << ", \"rows\": [";
+  }
+  void Row(std::span<const Cell> cells) override {
+    Json object;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      object[std::string(columns_[i].name)] = std::visit(ToJson{}, cells[i]);
+    }
+    out_ << separator_ << object.dump();
+    separator_ = ",\n";
+  }
+  void End(const OutputTotal& total) override { out_ << (total.rows == 0 ? "]}\n" : "\n]}\n"); }
+
+ private:
+  std::ostream& out_;
+  std::vector<OutputColumn> columns_;
+  const char* separator_ = "\n";
+};
+
+}  // namespace
+
+std::unique_ptr<RowWriter> MakeJsonWriter(std::ostream& out) {
+  return std::make_unique<JsonWriter>(out);
+}
+
+}  // namespace turnpike

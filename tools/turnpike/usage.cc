@@ -1,0 +1,104 @@
+#include "tools/turnpike/usage.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/metering/output.h"
+#include "common/metering/report.h"
+
+namespace turnpike {
+namespace {
+
+// Options are what both commands take, as text.
+struct Options {
+  std::string ledger;
+  std::string from;
+  std::string to;
+  std::vector<std::string> by = {"account", "region"};
+  std::string format = "table";
+  std::optional<std::string> account;
+  std::optional<std::string> region;
+};
+
+int Complain(const std::string& error) {
+  std::cerr << "turnpike: " << error << "\n";
+  return 1;
+}
+
+// Finish says whether all of the report reached standard output: a full disk must not pass for a
+// report that is whole.
+int Finish() {
+  std::cout.flush();
+  return std::cout.good() ? 0 : Complain("cannot write the report to standard output");
+}
+
+int RunReport(const Options& options) {
+  const auto period = ParsePeriod(options.from, options.to);
+  if (!period) return Complain(period.error());
+  const auto by = ParseReportKeys(options.by);
+  if (!by) return Complain("--by: " + by.error());
+  const auto format = ParseReportFormat(options.format);
+  if (!format) return Complain("--format: " + format.error());
+  const auto report = UsageReport({options.ledger, *period, *by});
+  if (!report) return Complain(report.error());
+  WriteReport(*report, *format, std::cout);
+  return Finish();
+}
+
+int RunSessions(const Options& options) {
+  const auto period = ParsePeriod(options.from, options.to);
+  if (!period) return Complain(period.error());
+  const auto format = ParseReportFormat(options.format);
+  if (!format) return Complain("--format: " + format.error());
+  const SessionQuery query{options.ledger, *period, options.account, options.region};
+  if (auto ok = WriteSessions(query, *format, std::cout); !ok) return Complain(ok.error());
+  return Finish();
+}
+
+void AddCommonOptions(CLI::App& command, Options& options) {
+  command.add_option("--ledger", options.ledger, "The server's metering.directory")
+      ->type_name("DIRECTORY")
+      ->required();
+  command.add_option("--from", options.from, "First instant, UTC: 2026-11-01 or 2026-11-01T12:15Z")
+      ->type_name("TIME");
+  command.add_option("--to", options.to, "First instant after the period, UTC")->type_name("TIME");
+  command.add_option("--format", options.format, "table, csv or json")
+      ->type_name("FORMAT")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void AddUsageCommand(CLI::App& app, int* exit_status) {
+  CLI::App* const usage =
+      app.add_subcommand("usage", "Report what accounts used, also beside a running server");
+  usage->require_subcommand(1);
+  const auto options = std::make_shared<Options>();
+
+  CLI::App* const report = usage->add_subcommand("report", "Usage by account, region, day, ...");
+  AddCommonOptions(*report, *options);
+  report->add_option("--by", options->by, "account, region, transport, label, day, month")
+      ->delimiter(',')
+      ->type_name("NAMES")
+      ->capture_default_str();
+  report->callback([options, exit_status] { *exit_status = RunReport(*options); });
+
+  CLI::App* const sessions = usage->add_subcommand(
+      "sessions", "Each session that overlaps the period; bytes are those within it");
+  AddCommonOptions(*sessions, *options);
+  sessions->add_option("--account", options->account, "Only this account's sessions");
+  sessions->add_option("--region", options->region, "Only this region's sessions");
+  sessions->callback([options, exit_status] { *exit_status = RunSessions(*options); });
+
+  usage->footer(
+      "Examples:\n"
+      "  turnpike usage report --ledger /var/lib/turnpike --from 2026-11-01 --to 2026-12-01\n"
+      "  turnpike usage report --ledger /var/lib/turnpike --by account,day --format csv\n"
+      "  turnpike usage sessions --ledger /var/lib/turnpike --account acme --format json");
+}
+
+}  // namespace turnpike
