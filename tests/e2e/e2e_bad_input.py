@@ -72,7 +72,7 @@ def check_configurations(ctx: Context) -> None:
         "auth:\n  users:\n    - {username: " + "u" * 513 + ", password: p, account: a}\n":
             (":3:", "username"),
         base + "node: [unclosed\n": (":",),
-        "": ("auth",),
+        "": (),
         "- 1\n": (":1:",),
     }.items():
         path = ctx.directory / "wrong.yaml"

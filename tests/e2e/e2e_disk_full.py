@@ -84,8 +84,7 @@ def unpersisted(server: Server) -> int:
 
 def wait_until_booked(server: Server, calls: list[Call]) -> None:
     total = 2 * sum(call.echoed_bytes for call in calls)
-    wait_for(lambda: prometheus.total(prometheus.scrape(server),
-                                      "turn_billable_bytes_total") == total,
+    wait_for(lambda: prometheus.billed(prometheus.scrape(server)) == total,
              30, f"the ledger to hold {total} bytes")
 
 

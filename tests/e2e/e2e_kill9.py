@@ -21,6 +21,12 @@ from uclient import Load, Uclient
 
 ROUNDS = 10
 
+# The server hands at most so many datagrams to the kernel in one call.
+DATAGRAMS_PER_CALL = 64
+
+# Longer than all that the other callers send, and different in each round.
+UCLIENT_LENGTH = 301
+
 
 class Book:
     """What every session must have in the ledger, as far as the slots have told."""
@@ -50,6 +56,7 @@ def run(ctx: Context) -> None:
         check_books(ctx, server, book, peer)
     server.stop()
     check_books(ctx, server, book, peer)
+    check_little_was_free(usage.sessions(ctx, server), peer)
     check(len(book.crashed) >= ROUNDS, "the kills hit hardly any live session")
     check_equal(usage.usage(ctx, server, "report")["complete"], True, "complete, at the end")
 
@@ -58,11 +65,12 @@ def one_life(ctx: Context, server: Server, peer: EchoPeer, chance: random.Random
              last: dict[tuple[str, str, str], int]) -> dict[tuple[str, str, str], int]:
     """Makes calls, kills the server amid them, and returns the last billable totals before."""
     load = Load("alice", "s3cret", peer_port=peer.port, clients=8, messages=100000, interval_ms=2,
-                length=301, ipv6=number % 2 == 1, send_indications=number % 4 >= 2)
+                length=UCLIENT_LENGTH + number, ipv6=number % 2 == 1,
+                send_indications=number % 4 >= 2)
     uclient = Uclient(ctx, server, load, f"uclient-{number}")
     callers = Callers(server, peer, [(b"amber", b"s4cret"), (b"bob", b"hunter2")] * 2)
     try:
-        uclient.wait_until_sending()
+        wait_for(lambda: heard(peer, load.length), 30, "uclient to relay")
         relayed = prometheus.total(prometheus.scrape(server), "turn_relay_packets_total")
         more = chance.randint(1, ctx.scaled(3000, least=100))
         wait_for(lambda: prometheus.total(prometheus.scrape(server),
@@ -77,6 +85,12 @@ def one_life(ctx: Context, server: Server, peer: EchoPeer, chance: random.Random
         check(billable.get(key, 0) >= value,
               f"turn_billable_bytes_total of {key} fell from {value} to {billable.get(key)}")
     return billable
+
+
+def heard(peer: EchoPeer, length: int) -> bool:
+    """Whether a source has sent only datagrams of `length`."""
+    return any(c.received_packets and c.received_bytes == length * c.received_packets
+               for c in list(peer.counts.values()))
 
 
 def check_books(ctx: Context, server: Server, book: Book, peer: EchoPeer) -> None:
@@ -99,13 +113,26 @@ def check_books(ctx: Context, server: Server, book: Book, peer: EchoPeer) -> Non
         check_equal(sum(billable.values()), sum(total), "turn_billable_bytes_total after restart")
 
 
-def check_against_peer(rows: list[dict], peer: EchoPeer) -> None:
-    """No relayed address is billed for more than the peer got from it or sent to it."""
+def billed_by_address(rows: list[dict]) -> dict[str, list[int]]:
     billed: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for row in rows:
         billed[row["relayed_address"]][0] += row["client_to_peer_bytes"]
         billed[row["relayed_address"]][1] += row["peer_to_client_bytes"]
-    for address, (received, sent) in billed.items():
+    return billed
+
+
+def check_little_was_free(rows: list[dict], peer: EchoPeer) -> None:
+    """What the peer got and nobody pays for is at most one unfinished system call per kill."""
+    billed = sum(one_way for one_way, _ in billed_by_address(rows).values())
+    received = sum(counts.received_bytes for counts in peer.counts.values())
+    largest = UCLIENT_LENGTH + ROUNDS
+    check(received - billed <= ROUNDS * DATAGRAMS_PER_CALL * largest,
+          f"the peer got {received} bytes, only {billed} are billed")
+
+
+def check_against_peer(rows: list[dict], peer: EchoPeer) -> None:
+    """No relayed address is billed for more than the peer got from it or sent to it."""
+    for address, (received, sent) in billed_by_address(rows).items():
         counts = peer.counts.get(address)
         got = (counts.received_bytes, counts.sent_bytes) if counts else (0, 0)
         check(received <= got[0] and sent <= got[1],

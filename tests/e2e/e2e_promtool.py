@@ -23,8 +23,7 @@ def run(ctx: Context) -> None:
     check_equal(prometheus.total(samples, "turn_relay_bytes_total"), 6000, "turn_relay_bytes_total")
     check_equal(prometheus.total(samples, "turn_allocations"), 1, "turn_allocations")
     check(prometheus.total(samples, "turn_ports_in_use") >= 1, "turn_ports_in_use is 0")
-    wait_for(lambda: prometheus.total(prometheus.scrape(server),
-                                      "turn_billable_bytes_total") == 6000,
+    wait_for(lambda: prometheus.billed(prometheus.scrape(server)) == 6000,
              20, "the checkpoint of a live call")
     call.release()
     wait_for(lambda: prometheus.total(prometheus.scrape(server), "turn_ports_in_use") == 0,

@@ -112,7 +112,7 @@ def expected(cases: list[Case]) -> int:
 def wait_until_booked(server: Server, cases: list[Case]) -> None:
     def booked() -> bool:
         samples = prometheus.scrape(server)
-        return prometheus.total(samples, "turn_billable_bytes_total") >= 2 * expected(cases)
+        return prometheus.billed(samples) >= 2 * expected(cases)
     wait_for(booked, 30, "the ledger to hold all that the clients sent and received")
 
 

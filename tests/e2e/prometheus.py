@@ -86,6 +86,12 @@ def billable(samples: list[Sample]) -> dict[tuple[str, str, str], int]:
             for s in samples if s.name == "turn_billable_bytes_total"}
 
 
+def billed(samples: list[Sample], **labels: str) -> int:
+    """Sums turn_billable_bytes_total, which is absent until an account has used something."""
+    return sum(int(s.value) for s in samples
+               if s.name == "turn_billable_bytes_total" and _includes(s.labels, labels))
+
+
 def check_with_promtool(ctx: Context, server: Server, name: str = "metrics") -> None:
     """Fails on anything that `promtool check metrics` has to say."""
     status, body = server.get("/metrics")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from harness import Context, Failure, Process, check_equal, wait_for
 from server import Server
@@ -64,7 +65,8 @@ class Uclient:
 
     def __init__(self, ctx: Context, server: Server, load: Load, name: str):
         self.load = load
-        self.process: Process = ctx.spawn(_command(server, load), name)
+        preload = [f"LD_PRELOAD={small_channels(ctx)}"]
+        self.process: Process = ctx.spawn(["env", *preload, *_command(server, load)], name)
 
     def tally(self, seconds: float = 120) -> Tally:
         """Waits for the end and reads the last figures."""
@@ -89,6 +91,15 @@ class Uclient:
         """Returns once the client has got something back."""
         wait_for(lambda: re.search(r"tot_recv_msgs=[1-9]", self.process.stdout()), seconds,
                  f"{self.process.name} to relay")
+
+
+def small_channels(ctx: Context) -> Path:
+    """Builds the library that keeps uclient's channel numbers within RFC 8656's range."""
+    library = ctx.directory / "small_channels.so"
+    if not library.exists():
+        source = Path(__file__).with_name("small_channels.c")
+        ctx.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"])
+    return library
 
 
 _TRANSPORT_OPTIONS = {"udp": [], "tcp": ["-t"], "tls": ["-t", "-S"], "dtls": ["-S"]}
