@@ -28,6 +28,7 @@ void TurnServer::OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenEr
   impl_->OnRelayOpened(relay, result, now);
 }
 void TurnServer::OnLinkClosed(LinkId link, Now now) { impl_->OnLinkClosed(link, now); }
+bool TurnServer::HasAllocation(LinkId link) const { return impl_->HasAllocation(link); }
 void TurnServer::OnTimer(Now now) { impl_->OnTimer(now); }
 std::optional<MonoTime> TurnServer::NextDeadline() const { return impl_->NextDeadline(); }
 std::optional<Output> TurnServer::PollOutput() { return impl_->PollOutput(); }

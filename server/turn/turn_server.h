@@ -62,6 +62,9 @@ class TurnServer {
   // For UDP links it is never called.
   void OnLinkClosed(LinkId link, Now now);
 
+  // HasAllocation says whether an allocation lives, or is being opened, over the connection `link`.
+  bool HasAllocation(LinkId link) const;
+
   // OnTimer expires allocations, permissions and channels that are due.
   void OnTimer(Now now);
 

@@ -70,6 +70,7 @@ class TurnServer::Impl {
   void OnSent(const Forward& forward, SendResult result, Now now);
   void OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result, Now now);
   void OnLinkClosed(LinkId link, Now now);
+  bool HasAllocation(LinkId link) const { return by_link_.contains(link); }
   void OnTimer(Now now);
   std::optional<MonoTime> NextDeadline() const;
   std::optional<Output> PollOutput();

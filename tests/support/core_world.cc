@@ -210,10 +210,12 @@ void CoreWorld::Execute(Output output) {
 
 void CoreWorld::Open(const OpenRelay& open) {
   if (!fail_opens.empty()) {
-    const OpenError error = fail_opens.front();
+    const std::optional<OpenError> error = fail_opens.front();
     fail_opens.pop_front();
-    server_->OnRelayOpened(open.relay, std::unexpected(error), now_);
-    return;
+    if (error) {
+      server_->OnRelayOpened(open.relay, std::unexpected(*error), now_);
+      return;
+    }
   }
   RelaySocket& relay = relays_[NameOf(open.relay)];
   REQUIRE(!relay.open);

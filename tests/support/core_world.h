@@ -84,8 +84,13 @@ class CoreWorld {
   MeterHeap& meters() { return meters_; }
   Now now() const { return now_; }
 
-  // Advance lets time pass; timers run at their own moments. StepWall moves the wall clock alone.
+  // Advance lets time pass; timers run at their own moments. AdvanceWithoutTimers is a loop that
+  // comes late. StepWall moves the wall clock alone.
   void Advance(Duration duration);
+  void AdvanceWithoutTimers(Duration duration) {
+    now_.mono += duration;
+    StepWall(duration);
+  }
   void StepWall(Duration duration) {
     now_.wall += std::chrono::round<std::chrono::microseconds>(duration);
   }
@@ -101,9 +106,9 @@ class CoreWorld {
   bool hold_sends = false;
   void ReportHeld();
 
-  // fail_opens answers the next OpenRelays, one each; then they succeed. While hold_opens is set
-  // they wait; AnswerHeldOpens goes on.
-  std::deque<OpenError> fail_opens;
+  // fail_opens answers the next OpenRelays, one each (nullopt: success); then they succeed. While
+  // hold_opens is set they wait; AnswerHeldOpens goes on.
+  std::deque<std::optional<OpenError>> fail_opens;
   bool hold_opens = false;
   void AnswerHeldOpens();
 
