@@ -45,6 +45,8 @@ std::expected<ReportFormat, std::string> ParseReportFormat(std::string_view name
 
 std::string PlainText(const std::string& text) {
   if (text.find('\0') != std::string::npos) return EscapeText(text);
+  // A name that is written like an escape must not pass for the bytes that one stands for.
+  if (text.find("\\x") != std::string::npos) return EscapeText(text);
   try {
     static_cast<void>(nlohmann::json(text).dump());
     return text;
