@@ -47,7 +47,9 @@ def check_command_lines(ctx: Context) -> None:
     for program in (ctx.turnpiked, ctx.turnpike):
         for option in ("--help", "--version"):
             check(ctx.run([program, option]).stdout != b"", f"{program.name} {option} is silent")
-        refused(ctx, [program, "--nonsense"], "nonsense")
+    refused(ctx, [ctx.turnpiked, "--nonsense"], "nonsense")
+    refused(ctx, [ctx.turnpike, "token", "--account", "a", "--nonsense"], "nonsense")
+    refused(ctx, [ctx.turnpike, "--nonsense"])
     refused(ctx, [ctx.turnpiked, "--config"], "--config")
     refused(ctx, [ctx.turnpiked, "--config", ctx.directory / "none.yaml"], "none.yaml")
     refused(ctx, [ctx.turnpiked, "--config", ctx.directory], str(ctx.directory))
@@ -200,11 +202,11 @@ def check_usage_commands(ctx: Context, server: Server) -> None:
     refused(ctx, [*report, ctx.directory], "usage.db")
     refused(ctx, [*report[:-1]], "--ledger")
     for arguments, fragment in {
-        ("--from", "yesterday"): "yesterday",
-        ("--from", "2026-02-30"): "2026-02-30",
-        ("--from", "2026-13-01"): "2026-13-01",
-        ("--to", "20261101"): "20261101",
-        ("--from", "2026-11-02", "--to", "2026-11-01"): "2026-11-0",
+        ("--from", "yesterday"): "--from",
+        ("--from", "2026-02-30"): "--from",
+        ("--from", "2026-13-01"): "--from",
+        ("--to", "20261101"): "--to",
+        ("--from", "2026-11-02", "--to", "2026-11-01"): "--to",
         ("--by", "colour"): "colour",
         ("--by", "account,,region"): "by",
         ("--format", "xml"): "xml",
