@@ -9,6 +9,7 @@
 namespace turnpike {
 namespace {
 
+using namespace scripted;
 using enum stun::AttributeType;
 
 // Cookies of RFC 8489 §9.2 with no bit, the password algorithms bit, and both bits.

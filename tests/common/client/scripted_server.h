@@ -11,7 +11,7 @@
 #include "common/client/turn_client.h"
 #include "tests/support/seeded_random.h"
 
-namespace turnpike {
+namespace turnpike::scripted {
 
 using Bytes = std::vector<uint8_t>;
 
@@ -187,4 +187,4 @@ class Conversation {
   Bytes last_;  // what a returned payload views
 };
 
-}  // namespace turnpike
+}  // namespace turnpike::scripted

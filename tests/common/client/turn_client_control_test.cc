@@ -7,6 +7,7 @@
 namespace turnpike {
 namespace {
 
+using namespace scripted;
 using namespace std::chrono_literals;
 using enum stun::AttributeType;
 using State = TurnClient::State;
