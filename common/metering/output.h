@@ -55,8 +55,8 @@ std::unique_ptr<RowWriter> MakeCsvWriter(std::ostream& out);
 // MakeJsonWriter: one object with as_of, complete and rows; byte counts are integers.
 std::unique_ptr<RowWriter> MakeJsonWriter(std::ostream& out);
 
-// PlainText is `text` itself when it is valid UTF-8 without NUL and without `\x`, else EscapeText of
-// it. Two different texts never look the same.
+// PlainText is `text` itself when it is valid UTF-8 without NUL and without `\x`, else EscapeText
+// of it. Two different texts never look the same.
 std::string PlainText(const std::string& text);
 
 // WriteReport writes a usage report. WriteSessions reads and writes sessions one by one; it fails

@@ -5,8 +5,8 @@ namespace turnpike {
 namespace {
 
 // Field makes text harmless and quotes it where RFC 4180 §2 demands. Spreadsheets take text that
-// begins with one of these for a formula, even inside quotes. An apostrophe makes it text; one that is
-// there already gets another, so that two accounts never share a name.
+// begins with one of these for a formula, even inside quotes. An apostrophe makes it text; one that
+// is there already gets another, so that two accounts never share a name.
 std::string Field(const std::string& raw) {
   std::string text = PlainText(raw);
   if (!text.empty() && std::string_view("=+-@\t\r'").find(text[0]) != std::string_view::npos) {
