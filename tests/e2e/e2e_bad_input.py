@@ -208,7 +208,6 @@ def check_usage_commands(ctx: Context, server: Server) -> None:
         ("--to", "20261101"): "--to",
         ("--from", "2026-11-02", "--to", "2026-11-01"): "--to",
         ("--by", "colour"): "colour",
-        ("--by", "account,,region"): "by",
         ("--format", "xml"): "xml",
     }.items():
         refused(ctx, [*report, state, *arguments], fragment)
