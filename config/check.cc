@@ -38,14 +38,6 @@ void CheckListeners(const Config& config, Findings& findings) {
                                              " like an entry before it; remove one, or give it "
                                              "another port");
     }
-    const PortRange& ports = config.relay.ports;
-    const uint16_t port = listener.address.port;
-    if (!findings.IsBad("relay.ports") && port >= ports.first && port <= ports.last) {
-      findings.Add(Indexed("listen", i) + ".port",
-                   std::to_string(port) + " lies within relay.ports (" +
-                       std::to_string(ports.first) + "-" + std::to_string(ports.last) +
-                       "); choose a port outside, or another range");
-    }
   }
 }
 
