@@ -8,98 +8,19 @@
 #include <sstream>
 
 #include "common/base/log.h"
-#include "tests/common/metering/metering_world.h"
+#include "tests/common/metering/output_cases.h"
 
 namespace turnpike {
 namespace {
 
 using metering_test::kNoon;
+using metering_test::ParseCsv;
+using metering_test::SmallReport;
 using metering_test::TempDirectory;
 using metering_test::World;
+using metering_test::Written;
+using metering_test::WrittenSessions;
 using std::chrono::seconds;
-
-std::string Written(const Report& report, ReportFormat format) {
-  std::ostringstream out;
-  WriteReport(report, format, out);
-  return out.str();
-}
-
-std::string WrittenSessions(const SessionQuery& query, ReportFormat format) {
-  std::ostringstream out;
-  const auto ok = WriteSessions(query, format, out);
-  REQUIRE_MESSAGE(ok, ok.error());
-  return out.str();
-}
-
-Report SmallReport() {
-  Report report;
-  report.scope.as_of = kNoon;
-  report.scope.complete = true;
-  report.scope.period.to = kNoon;
-  report.by = {ReportKey::kAccount, ReportKey::kRegion};
-  ReportRow row;
-  row.account = "acme";
-  row.region = "us1";
-  row.sessions = 2;
-  row.totals.payload_bytes = {1000, 234567};
-  row.totals.wire_bytes = {1004, 234600};
-  row.totals.packets = {1, 20};
-  report.rows.push_back(row);
-  return report;
-}
-
-// ParseCsv reads RFC 4180 strictly.
-std::vector<std::vector<std::string>> ParseCsv(const std::string& text) {
-  std::vector<std::vector<std::string>> rows(1);
-  rows[0].emplace_back();
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"') {
-      REQUIRE(rows.back().back().empty());
-      for (++i; text[i] != '"' || text[i + 1] == '"'; ++i) {
-        if (text[i] == '"') ++i;
-        rows.back().back() += text[i];
-      }
-    } else if (text[i] == ',') {
-      rows.back().emplace_back();
-    } else if (text[i] == '\r') {
-      REQUIRE(text[++i] == '\n');
-      rows.emplace_back(1);
-    } else {
-      rows.back().back() += text[i];
-    }
-  }
-  CHECK(rows.back() == std::vector<std::string>{""});
-  rows.pop_back();
-  return rows;
-}
-
-TEST_CASE("a table for people") {
-  CHECK(Written(SmallReport(), ReportFormat::kTable) ==
-        "account  region  sessions  client_to_peer_bytes  peer_to_client_bytes  billable_bytes\n"
-        "acme     us1            2                  1000                234567          235567\n"
-        "total: 2 sessions, 235567 billable bytes (235.567 kB)\n"
-        "period: the beginning to 2026-11-20T12:00:00Z\n"
-        "as of: 2026-11-20T12:00:00Z, complete\n");
-}
-
-TEST_CASE("CSV for finance") {
-  CHECK(Written(SmallReport(), ReportFormat::kCsv) ==
-        "account,region,sessions,client_to_peer_bytes,peer_to_client_bytes,billable_bytes,"
-        "client_to_peer_packets,peer_to_client_packets,client_to_peer_wire_bytes,"
-        "peer_to_client_wire_bytes,as_of,complete\r\n"
-        "acme,us1,2,1000,234567,235567,1,20,1004,234600,2026-11-20T12:00:00Z,true\r\n");
-}
-
-TEST_CASE("JSON for programs: counts are integers, members in the order of the columns") {
-  const std::string text = Written(SmallReport(), ReportFormat::kJson);
-  CHECK(text ==
-        "{\"as_of\": \"2026-11-20T12:00:00Z\", \"complete\": true, \"rows\": [\n"
-        "{\"account\":\"acme\",\"region\":\"us1\",\"sessions\":2,\"client_to_peer_bytes\":1000,"
-        "\"peer_to_client_bytes\":234567,\"billable_bytes\":235567,\"client_to_peer_packets\":1,"
-        "\"peer_to_client_packets\":20,\"client_to_peer_wire_bytes\":1004,"
-        "\"peer_to_client_wire_bytes\":234600}\n]}\n");
-  CHECK(nlohmann::json::parse(text)["rows"][0]["billable_bytes"].is_number_unsigned());
-}
 
 TEST_CASE("keys come in the order in which they were asked for") {
   Report report = SmallReport();
@@ -206,14 +127,6 @@ TEST_CASE("sessions: what has not ended is null, drops are named") {
   row = nlohmann::json::parse(WrittenSessions(query, ReportFormat::kJson))["rows"][0];
   CHECK(row["ended_at"] == "2026-11-20T12:00:02Z");
   CHECK(row["close_reason"] == "killed");
-}
-
-TEST_CASE("a table of more rows than are kept for the widths") {
-  Report report = SmallReport();
-  for (int i = 0; i < 1500; ++i) report.rows.push_back(report.rows[0]);
-  const std::string table = Written(report, ReportFormat::kTable);
-  CHECK(std::ranges::count(table, '\n') == 1505);
-  CHECK(table.find("total: 3002 sessions, ") != std::string::npos);
 }
 
 TEST_CASE("a stream that fails ends the reading") {
