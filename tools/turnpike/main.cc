@@ -13,6 +13,11 @@ int main(int argc, char** argv) {
   CLI::App app{"Turnpike: usage, credentials and configuration of a STUN/TURN relay", "turnpike"};
   app.set_version_flag("--version", std::string("turnpike ") + turnpike::kVersion);
   app.require_subcommand(1);
+  int exit_status = 0;
+  turnpike::AddUsageCommand(app, &exit_status);
+  turnpike::AddTokenCommand(app, &exit_status);
+  turnpike::AddConfigCommand(app, &exit_status);
+  // After the subcommands, which would take it over as their own.
   app.footer(
       "Examples:\n"
       "  turnpike usage report --ledger /var/lib/turnpike --from 2026-11-01 --to 2026-12-01\n"
@@ -20,10 +25,6 @@ int main(int argc, char** argv) {
       "  turnpike config check turnpike.yaml\n"
       "\n"
       "turnpike COMMAND --help says more. The server is turnpiked.");
-  int exit_status = 0;
-  turnpike::AddUsageCommand(app, &exit_status);
-  turnpike::AddTokenCommand(app, &exit_status);
-  turnpike::AddConfigCommand(app, &exit_status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
