@@ -145,6 +145,40 @@ TEST_CASE("an outage of 15 buckets splits right, a longer one keeps every byte")
   world.CheckExact();
 }
 
+TEST_CASE("the worked example of LEDGER.md") {
+  const TempDirectory directory;
+  World world(directory.path());
+  world.now += std::chrono::minutes(10);
+  world.Start();
+  const SlotId slot = world.Begin("acme");
+  const auto relay_until = [&](int minute, uint64_t payload) {
+    world.now = kNoon + std::chrono::minutes(minute) - std::chrono::microseconds(1);
+    world.Relay(slot, kUp, payload);
+  };
+  const auto parts = [&] {
+    std::vector<std::string> bytes;
+    for (const auto& row :
+         Query(directory.path(), "SELECT client_to_peer_bytes FROM usage_part ORDER BY bucket")) {
+      bytes.push_back(row[0]);
+    }
+    return bytes;
+  };
+  using Parts = std::vector<std::string>;
+  relay_until(14, 100);
+  world.Checkpoint();
+  CHECK(parts() == Parts{"100"});
+  relay_until(15, 20);
+  relay_until(20, 30);
+  world.Checkpoint();
+  CHECK(parts() == Parts{"120", "30"});
+  relay_until(30, 40);
+  relay_until(31, 5);
+  world.Checkpoint();
+  world.Checkpoint();
+  CHECK(parts() == Parts{"120", "70", "5"});
+  world.CheckExact();
+}
+
 TEST_CASE("a session of more than 4 GiB") {
   const TempDirectory directory;
   World world(directory.path());

@@ -1,0 +1,111 @@
+// `turnpike usage` as operators and their scripts run it.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/metering/ledger.h"
+#include "common/metering/slots.h"
+#include "tests/tools/command.h"
+
+namespace turnpike {
+namespace {
+
+constexpr WallTime kNoon{std::chrono::seconds(1795176000)};  // 2026-11-20T12:00:00Z
+
+// TempLedger is a metering directory with one session of 140 billable bytes.
+class TempLedger {
+ public:
+  TempLedger() : directory_("") {
+    std::filesystem::remove(directory_.path());
+    std::filesystem::create_directory(directory_.path());
+    const LedgerIdentity identity{"relay-1", "us1", "ashburn", {}};
+    const auto slots = SlotFile::Open(path() + "/live.slots", 16, identity);
+    const auto ledger = Ledger::Open(path(), identity);
+    REQUIRE((slots && ledger));
+    SessionInfo info;
+    info.id = MakeSessionId(kNoon, {});
+    info.account = "acme";
+    info.started_at = kNoon;
+    auto meter = (*slots)->Acquire(info);
+    REQUIRE(meter);
+    meter->Add(Direction::kClientToPeer, 100, 104, BucketOf(kNoon));
+    meter->Add(Direction::kPeerToClient, 40, 44, BucketOf(kNoon));
+    (*slots)->Close(meter->slot(), CloseReason::kExpired, kNoon);
+    REQUIRE((*ledger)->Finish(**slots, kNoon));
+  }
+  ~TempLedger() {
+    for (const auto& entry : std::filesystem::directory_iterator(path())) {
+      std::filesystem::remove(entry.path());
+    }
+  }
+
+  const std::string& path() const { return directory_.path(); }
+
+ private:
+  TempFile directory_;  // removes the directory once it is empty
+};
+
+TEST_CASE("usage report prints a table, and JSON with the names of the contract") {
+  const TempLedger ledger;
+  const Result table = RunTurnpike("usage report --ledger " + ledger.path());
+  CHECK(table.status == 0);
+  CHECK(table.out.find("acme     us1            1                   100") != std::string::npos);
+  const Result result = RunTurnpike("usage report --ledger " + ledger.path() +
+                                    " --from 2026-11-01 --to 2026-12-01 --format json");
+  REQUIRE(result.status == 0);
+  const auto json = nlohmann::json::parse(result.out);
+  CHECK(json["as_of"] == "2026-11-20T12:00:00Z");
+  CHECK(json["complete"] == true);
+  REQUIRE(json["rows"].size() == 1);
+  const auto& row = json["rows"][0];
+  CHECK(row["account"] == "acme");
+  CHECK(row["region"] == "us1");
+  CHECK(row["sessions"] == 1);
+  CHECK(row["client_to_peer_bytes"] == 100);
+  CHECK(row["peer_to_client_bytes"] == 40);
+  CHECK(row["billable_bytes"] == 140);
+}
+
+TEST_CASE("usage report --by takes several names") {
+  const TempLedger ledger;
+  const Result result =
+      RunTurnpike("usage report --ledger " + ledger.path() + " --by day,transport --format csv");
+  CHECK(result.status == 0);
+  CHECK(result.out.find("day,transport,sessions,") == 0);
+  CHECK(result.out.find("\r\n2026-11-20,udp,1,100,40,140,") != std::string::npos);
+}
+
+TEST_CASE("usage sessions lists sessions, and filters them") {
+  const TempLedger ledger;
+  const Result result = RunTurnpike("usage sessions --ledger " + ledger.path() +
+                                    " --account acme --region us1 --format json");
+  REQUIRE(result.status == 0);
+  const auto json = nlohmann::json::parse(result.out);
+  REQUIRE(json["rows"].size() == 1);
+  CHECK(json["rows"][0]["node"] == "relay-1");
+  CHECK(json["rows"][0]["close_reason"] == "expired");
+  const Result none = RunTurnpike("usage sessions --ledger " + ledger.path() + " --account other");
+  CHECK(none.status == 0);
+  CHECK(none.out.find("no usage in this period") == 0);
+}
+
+TEST_CASE("usage says what is wrong and exits with 1") {
+  const TempLedger ledger;
+  const std::string command = "usage report --ledger " + ledger.path();
+  for (const auto& [arguments, message] :
+       {std::pair{command + " --by colour", "cannot group by \"colour\""},
+        std::pair{command + " --format xml", "unknown format \"xml\""},
+        std::pair{command + " --from 2026-11-20T12:01Z", "not a multiple of 15 minutes"},
+        std::pair{command + " --from 2026-11-20 --to 2026-11-19", "--to must be later"},
+        std::pair{std::string("usage report --ledger /nonexistent"), "cannot find a ledger"},
+        std::pair{command + " 3>&1 >/dev/full 2>&3 #", "cannot write the report"}}) {
+    CAPTURE(arguments);
+    const Result result = RunTurnpike(arguments);
+    CHECK(result.status == 1);
+    CHECK(result.out.find(message) != std::string::npos);
+  }
+  CHECK(RunTurnpike("usage report").status == 2);
+}
+
+}  // namespace
+}  // namespace turnpike
