@@ -1,0 +1,106 @@
+#include "server/setup.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/server/io/test_socket.h"
+
+namespace turnpike {
+namespace {
+
+IpAddress Ip(const char* text) { return *IpAddress::Parse(text); }
+
+}  // namespace
+
+TEST_CASE("configured relay addresses must be the host's, and advertise what is said or bound") {
+  config::Config config;
+  const std::vector<IpAddress> host = {Ip("10.0.0.5"), Ip("127.0.0.1")};
+  config.relay.addresses = {{.bind = Ip("10.0.0.5"), .advertise = Ip("203.0.113.7")},
+                            {.bind = Ip("127.0.0.9"), .advertise = std::nullopt}};
+  const auto relays = ResolveRelayAddresses(config, host);
+  REQUIRE(relays.has_value());
+  CHECK((*relays)[0].advertise == Ip("203.0.113.7"));
+  CHECK((*relays)[1].advertise == Ip("127.0.0.9"));
+
+  config.relay.addresses = {{.bind = Ip("203.0.113.7"), .advertise = std::nullopt}};
+  CHECK(ResolveRelayAddresses(config, host).error() ==
+        "relay address 203.0.113.7 is not an address of this host; `bind` must be one, and "
+        "`advertise` is what clients are told");
+  config.relay.addresses = {
+      {.bind = Ip("10.0.0.5"), .advertise = std::nullopt, .advertise_auto = true}};
+  CHECK(ResolveRelayAddresses(config, host).error().find("write it as `advertise`") !=
+        std::string::npos);
+}
+
+TEST_CASE("without configured relay addresses the host's own serve, or the start fails") {
+  const config::Config config;
+  const auto relays = ResolveRelayAddresses(config, {Ip("127.0.0.1"), Ip("10.0.0.5")});
+  REQUIRE(relays.has_value());
+  REQUIRE(relays->size() == 1);
+  CHECK((*relays)[0].bind == Ip("10.0.0.5"));
+  CHECK(ResolveRelayAddresses(config, {}).error().find("relay.addresses") != std::string::npos);
+}
+
+TEST_CASE("transports that the server does not have are refused by name") {
+  config::Config config;
+  config.listen = {{Transport::kUdp, Address("0.0.0.0:3478")},
+                   {Transport::kTls, Address("0.0.0.0:5349")}};
+  CHECK(UdpListeners(config).error() ==
+        "cannot listen on tls 0.0.0.0:5349: this server listens on udp only; take the entry out of "
+        "`listen`");
+  config.listen.pop_back();
+  CHECK(UdpListeners(config) == std::vector{Address("0.0.0.0:3478")});
+}
+
+TEST_CASE("options carry the configured limits, users and the peers that stay closed") {
+  config::Config config;
+  config.listen = {{Transport::kUdp, Address("0.0.0.0:3478")}};
+  config.auth.realm = "turn.example";
+  config.auth.users = {{"alice", "pw", "acme", "web"}};
+  config.limits.permissions_per_allocation = 7;
+  config.limits.channels_per_allocation = 8;
+  config.limits.allocations_per_username = 9;
+  config.limits.default_lifetime = std::chrono::seconds(10);
+  config.limits.max_lifetime = std::chrono::seconds(20);
+  config.auth.nonce_lifetime = std::chrono::seconds(30);
+  config.relay.peers.allow.Add(*IpRange::Parse("10.1.0.0/16"));
+  const std::vector<RelayAddress> relays = {{Ip("10.0.0.5"), Ip("203.0.113.7")}};
+  const TurnOptions options = MakeTurnOptions(config, relays, {Ip("10.0.0.5")});
+  CHECK(options.realm == "turn.example");
+  CHECK(options.relay_addresses.size() == 1);
+  CHECK(options.max_permissions == 7);
+  CHECK(options.max_channels == 8);
+  CHECK(options.max_allocations_per_username == 9);
+  CHECK(options.default_lifetime == std::chrono::seconds(10));
+  CHECK(options.max_lifetime == std::chrono::seconds(20));
+  CHECK(options.nonce_lifetime == std::chrono::seconds(30));
+  CHECK(options.credentials->Lookup("alice", WallTime()).value().principal.account == "acme");
+  const PeerFilter& filter = *options.peer_filter;
+  CHECK(filter.Permits(Address("198.41.0.4:53")));
+  CHECK(filter.Permits(Address("10.1.2.3:5000")));
+  CHECK_FALSE(filter.Permits(Address("10.2.0.1:5000")));
+  CHECK(filter.Permits(Address("203.0.113.7:20000")));       // a relayed address of our own
+  CHECK_FALSE(filter.Permits(Address("203.0.113.7:3478")));  // our listener, from outside
+  CHECK_FALSE(filter.Permits(Address("127.0.0.1:9641")));    // the admin endpoint
+}
+
+TEST_CASE("a listener's port that is taken is said before anything opens") {
+  TestSocket other(Address("127.0.0.1:0"));
+  CHECK(CheckListenersFree({}).has_value());
+  const auto taken = CheckListenersFree({other.address()});
+  REQUIRE(!taken.has_value());
+  CHECK(taken.error().find(other.address().ToString()) != std::string::npos);
+}
+
+TEST_CASE("warnings say what an operator will miss") {
+  config::Config config;
+  config.relay.ports = {10000, 10009};
+  const std::vector<RelayAddress> relays = {{Ip("203.0.113.7"), Ip("203.0.113.7")}};
+  config.auth.secrets = {"s"};
+  CHECK(Warnings(config, relays, 100).empty());
+  CHECK(Warnings(config, relays, 9).size() == 1);
+  CHECK(Warnings(config, {{Ip("127.0.0.1"), Ip("127.0.0.1")}}, 100).size() == 1);
+  config.auth.secrets.clear();
+  CHECK(Warnings(config, relays, 100)[0].find("nobody can allocate") == 0);
+}
+
+}  // namespace turnpike
