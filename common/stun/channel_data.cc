@@ -6,7 +6,7 @@ std::optional<ChannelData> ParseChannelData(ByteSpan bytes) {
   if (bytes.size() < kChannelHeaderSize) return std::nullopt;
   const ChannelNumber channel(LoadU16(bytes, 0));
   const size_t length = LoadU16(bytes, 2);
-  if (channel < kFirstChannel || channel > kLastChannel) return std::nullopt;
+  if (channel < kFirstChannel || channel > kLastRfc5766Channel) return std::nullopt;
   if (bytes.size() - kChannelHeaderSize < length) return std::nullopt;
   return ChannelData{channel, bytes.subspan(kChannelHeaderSize, length)};
 }

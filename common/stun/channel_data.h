@@ -23,13 +23,16 @@ using ChannelNumber = Strong<uint16_t, struct ChannelNumberTag>;
 
 inline constexpr ChannelNumber kFirstChannel{0x4000};
 inline constexpr ChannelNumber kLastChannel{0x4FFF};  // RFC 8656 §12: 0x5000 and up are reserved
+// RFC 5766 §11 went further, and clients written to it still do: coturn's turnutils_uclient picks any
+// number up to here. What is not bound is dropped all the same.
+inline constexpr ChannelNumber kLastRfc5766Channel{0x7FFF};
 inline constexpr size_t kChannelHeaderSize = 4;
 
-// MessageKind is what the first byte of a message promises (RFC 7983 and RFC 8656 §12).
+// MessageKind is what the first byte of a message promises (RFC 8656 §12, with RFC 5766's channels).
 enum class MessageKind : uint8_t { kStun, kChannelData, kOther };
 constexpr MessageKind KindOf(uint8_t first_byte) {
   if (first_byte <= 0x03) return MessageKind::kStun;
-  if (first_byte >= 0x40 && first_byte <= 0x4F) return MessageKind::kChannelData;
+  if (first_byte >= 0x40 && first_byte <= 0x7F) return MessageKind::kChannelData;
   return MessageKind::kOther;
 }
 
@@ -41,7 +44,7 @@ struct ChannelData {
 
 // ParseChannelData reads one message. Bytes after the payload are padding and ignored (§12.6: "If
 // ... more bytes than the length field, then the remaining are discarded"). nullopt when the length
-// runs past the end or the number is outside 0x4000–0x4FFF.
+// runs past the end or the number is outside 0x4000–0x7FFF.
 std::optional<ChannelData> ParseChannelData(ByteSpan bytes);
 
 // ChannelDataHeader returns the four bytes that stand before a payload of `length` bytes.

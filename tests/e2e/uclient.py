@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from harness import Context, Failure, Process, check_equal, wait_for
 from server import Server
@@ -65,8 +64,7 @@ class Uclient:
 
     def __init__(self, ctx: Context, server: Server, load: Load, name: str):
         self.load = load
-        preload = [f"LD_PRELOAD={small_channels(ctx)}"]
-        self.process: Process = ctx.spawn(["env", *preload, *_command(server, load)], name)
+        self.process: Process = ctx.spawn(_command(server, load), name)
 
     def tally(self, seconds: float = 120) -> Tally:
         """Waits for the end and reads the last figures."""
@@ -87,20 +85,6 @@ class Uclient:
         check_equal((tally.lost, tally.dropped), (0, 0), f"{name}: lost and dropped")
         return tally
 
-    def wait_until_sending(self, seconds: float = 60) -> None:
-        """Returns once the client has got something back."""
-        wait_for(lambda: re.search(r"tot_recv_msgs=[1-9]", self.process.stdout()), seconds,
-                 f"{self.process.name} to relay")
-
-
-def small_channels(ctx: Context) -> Path:
-    """Builds the library that keeps uclient's channel numbers within RFC 8656's range."""
-    library = ctx.directory / "small_channels.so"
-    if not library.exists():
-        source = Path(__file__).with_name("small_channels.c")
-        ctx.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"])
-    return library
-
 
 _TRANSPORT_OPTIONS = {"udp": [], "tcp": ["-t"], "tls": ["-t", "-S"], "dtls": ["-S"]}
 
@@ -108,7 +92,7 @@ _TRANSPORT_OPTIONS = {"udp": [], "tcp": ["-t"], "tls": ["-t", "-S"], "dtls": ["-
 def _command(server: Server, load: Load) -> list[str]:
     loopback = "::1" if load.ipv6 else "127.0.0.1"
     port = server.listener_port(load.transport, load.ipv6)
-    argv = ["stdbuf", "-oL", "turnutils_uclient", "-u", load.username, "-w", load.password,
+    argv = ["turnutils_uclient", "-u", load.username, "-w", load.password,
             "-p", str(port), "-m", str(load.clients), "-n", str(load.messages),
             "-l", str(load.length), "-z", str(load.interval_ms), "-x" if load.ipv6 else "-X"]
     if load.peer_port:

