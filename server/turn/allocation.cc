@@ -40,7 +40,8 @@ void Allocation::DropFamily(AddressFamily family) {
 bool Allocation::IsConsistent() const {
   for (size_t i = 0; i < channels.size(); ++i) {
     const Channel& channel = channels[i];
-    if (channel.number < stun::kFirstChannel || channel.number > stun::kLastRfc5766Channel) return false;
+    if (channel.number < stun::kFirstChannel || channel.number > stun::kLastRfc5766Channel)
+      return false;
     if (!legs[LegIndex(channel.peer.ip.family())].open) return false;
     for (size_t j = 0; j < i; ++j) {
       if (channels[j].number == channel.number || channels[j].peer == channel.peer) return false;

@@ -19,9 +19,9 @@ Handled TurnServer::Impl::OnChannelBind(const Request& request) {
   const auto told = stun::DecodeXorAddress(*address_value, request.message.transaction_id());
   if (!told || told->port == 0) return std::unexpected(ErrorStatus::kBadRequest);
   const TransportAddress peer = Canonical(*told);
-  // "The channel number is in the range 0x4000 through 0x4FFF (inclusive)": else 400. Clients of the
-  // older RFC 5766 with its wider range are told by their FINGERPRINT, which they put on everything:
-  // coturn's turnutils_uclient, the load client everybody has, gives up at a 400.
+  // "The channel number is in the range 0x4000 through 0x4FFF (inclusive)": else 400. Clients of
+  // the older RFC 5766 with its wider range are told by their FINGERPRINT, which they put on
+  // everything: coturn's turnutils_uclient, the load client everybody has, gives up at a 400.
   const stun::ChannelNumber number(LoadU16(*number_value, 0));
   const stun::ChannelNumber last =
       request.message.has_fingerprint() ? stun::kLastRfc5766Channel : stun::kLastChannel;

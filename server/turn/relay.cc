@@ -44,7 +44,8 @@ std::optional<Forward> TurnServer::Impl::OnChannelData(const Client& client, Byt
   if (allocation == nullptr || allocation->state != AllocationState::kLive) {
     return Drop(DropReason::kNoAllocation, nullptr);
   }
-  // "too short to contain the claimed length": discarded. So are numbers that no RFC gave to channels.
+  // "too short to contain the claimed length": discarded. So are numbers that no RFC gave to
+  // channels.
   const auto message = stun::ParseChannelData(bytes);
   if (!message) return Drop(DropReason::kMalformed, allocation);
   // "If the ChannelData message is received on a channel that is not bound to any peer, then the

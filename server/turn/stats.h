@@ -19,14 +19,15 @@ enum class AuthFailure : uint8_t {
   kTooLong,
   kBadIntegrity,
   kStaleNonce,
-  kMalformed,       // attributes missing or inconsistent: 400
-  kWrongUser,       // another user's allocation: 441
+  kMalformed,  // attributes missing or inconsistent: 400
+  kWrongUser,  // another user's allocation: 441
 };
 inline constexpr int kAuthFailureCount = 7;
 std::string_view AuthFailureName(AuthFailure reason);
 
 // Histogram bounds of turn_allocation_duration_seconds.
-inline constexpr std::array<uint32_t, 8> kDurationBoundsSeconds = {1, 10, 60, 300, 600, 3600, 14400, 86400};
+inline constexpr std::array<uint32_t, 8> kDurationBoundsSeconds = {1,   10,   60,    300,
+                                                                   600, 3600, 14400, 86400};
 
 // TurnStats are running totals since the core was made, and gauges where said.
 struct TurnStats {

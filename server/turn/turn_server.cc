@@ -61,7 +61,6 @@ TurnServer::Impl::Impl(TurnOptions options, const NonceSecret& nonce_secret, Dir
 
 void TurnServer::Impl::SetOptions(TurnOptions options) {
   TP_CHECK(options.credentials != nullptr && options.peer_filter != nullptr);
-  TP_CHECK(!options.relay_addresses.empty());
   options_ = std::move(options);
   translations_.clear();
   for (const RelayAddress& address : options_.relay_addresses) {

@@ -67,9 +67,12 @@ TEST_CASE("a closed connection ends its allocation, and no other") {
   TestClient alice(world, "7.7.7.7:1000", "alice", "s3cret", Transport::kTcp);
   TestClient bob(world, "7.7.7.7:1001", "bob", "hunter2", Transport::kTls);
   const std::string relay = alice.Allocate();
+  CHECK(!world.server().HasAllocation(bob.address.link));
   bob.Allocate();
+  CHECK(world.server().HasAllocation(bob.address.link));
   world.server().OnLinkClosed(alice.address.link, world.now());
   world.server().OnLinkClosed(alice.address.link, world.now());
+  CHECK(!world.server().HasAllocation(alice.address.link));
   world.server().OnLinkClosed(LinkId(77), world.now());
   world.Poll();
   CHECK(world.TakeLog() == Lines{"close " + relay, "closed s0 transport_closed"});
