@@ -17,7 +17,8 @@ from traffic import Call
 from turn_client import TurnClient
 
 NASTY = [
-    b"=1+1", b"'=1+1", b"+cmd|' /C calc'!A0", b"-2+3", b"@SUM(A1:A9)", b"\t=1", b"\r=1", b'quote"d', b"'",
+    b"=1+1", b"'=1+1", b"+cmd|' /C calc'!A0", b"-2+3", b"@SUM(A1:A9)", b"\t=1", b"\r=1", b"'",
+    b'quote"d',
     b"comma,comma", b"semi;colon", b"two\nlines", b"cr\r\nlf", b"tab\there", b"\x00nul", b"\x1b[2J",
     b"\x7f\x80\xff\xfe", b"\xc3\x28", b"\xed\xa0\x80", b"caf\xc3\xa9", b"caf\xe9", b"back\\slash",
     b"\xff",

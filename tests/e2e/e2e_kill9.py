@@ -45,7 +45,7 @@ class Book:
 def run(ctx: Context) -> None:
     peer = EchoPeer()
     ctx.on_cleanup(peer.close)
-    server = Server(ctx, metering={"checkpoint": "100ms"}).start()
+    server = Server(ctx, workers=2, metering={"checkpoint": "100ms"}).start()
     book = Book()
     chance = random.Random(5)
     last_billable: dict[tuple[str, str, str], int] = {}

@@ -26,6 +26,7 @@ def run(ctx: Context) -> None:
         check_only_payload_is_billed(ctx, server, (host, port), peer)
         check_unpermitted_peer(ctx, server, (host, port))
         check_reservation((host, port))
+        check_channel_numbers((host, port), peer)
     prometheus.check_with_promtool(ctx, server)
     server.stop()
     usage.check_integrity(server.state / "usage.db")
@@ -143,6 +144,22 @@ def check_reservation(address: stun.Address) -> None:
         check_equal(second.relayed, (first.relayed[0], first.relayed[1] + 1), "the reserved port")
         first.release()
         second.release()
+
+
+def check_channel_numbers(address: stun.Address, peer: EchoPeer) -> None:
+    """RFC 8656 §12 ends at 0x4FFF; clients of RFC 5766, known by FINGERPRINT, go to 0x7FFF."""
+    to = (address[0], peer.port)
+    with TurnClient(address, b"alice", b"s3cret") as client:
+        client.allocate()
+        for number in (0x0000, 0x3FFF, 0x5000, 0x7FFF, 0x8000, 0xFFFF):
+            check_equal(client.try_bind(number, to), 400, f"ChannelBind of {number:#06x}")
+        client.fingerprint = True
+        check_equal(client.try_bind(0x8000, to), 400, "ChannelBind of 0x8000, RFC 5766")
+        for number, port in ((0x4FFF, peer.port), (0x7FFF, peer.port + 1)):
+            client.bind(number, (to[0], port))
+            client.send_on_channel(number, b"over here")
+            check_equal(client.receive(5), (number, b"over here"), f"the echo on {number:#06x}")
+        client.release()
 
 
 def wait_for_session(ctx: Context, server: Server, relayed: str) -> dict:

@@ -35,6 +35,7 @@ def run(ctx: Context, workers: int = 1) -> Server:
     start_turnutils_peer(ctx, coturn_port)
 
     running = [(case, Uclient(ctx, server, case.load, f"uclient-{case.name}")) for case in cases]
+    check_reports_beside(ctx, server, [uclient for _, uclient in running])
     for case, uclient in running:
         case.tally = uclient.exact()
 
@@ -49,6 +50,19 @@ def run(ctx: Context, workers: int = 1) -> Server:
     ledger_sql.check_sums(server)
     usage.check_integrity(server.state / "usage.db")
     return server
+
+
+def check_reports_beside(ctx: Context, server: Server, uclients: list[Uclient]) -> None:
+    """While clients relay, reports only grow, and never say that they are complete."""
+    as_of, sums = "", (0, 0)
+    for uclient in uclients:
+        while not uclient.process.ends_within(0.25):
+            document = usage.usage(ctx, server, "report")
+            now = usage.summed(document["rows"])
+            check(document["as_of"] >= as_of and now[0] >= sums[0] and now[1] >= sums[1],
+                  f"a report went back from {sums} at {as_of} to {now} at {document['as_of']}")
+            check(not document["complete"], "a report of a running server is complete")
+            as_of, sums = document["as_of"], now
 
 
 def make_cases(ctx: Context, echo: int, coturn: int) -> list[Case]:

@@ -94,6 +94,14 @@ class Process:
         except subprocess.TimeoutExpired:
             raise Failure(f"{self.name} (pid {self.pid}) still runs after {seconds:g} s") from None
 
+    def ends_within(self, seconds: float) -> bool:
+        """Waits so long at most; answers whether the program has ended."""
+        try:
+            self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def terminate(self) -> None:
         self.popen.send_signal(signal.SIGTERM)
 

@@ -25,6 +25,7 @@ class TurnClient:
         self.realm = b""
         self.nonce = b""
         self.key: bytes | None = None
+        self.fingerprint = False
         self.relayed: Address = ("", 0)
         self.mapped: Address = ("", 0)
         self.statistics = {"requests": 0, "retransmissions": 0}
@@ -85,10 +86,14 @@ class TurnClient:
         check_equal(self.ask_authenticated(request).error, 0, "CreatePermission: error")
 
     def bind(self, number: int, peer: Address) -> None:
+        check_equal(self.try_bind(number, peer), 0, "ChannelBind: error")
+
+    def try_bind(self, number: int, peer: Address) -> int:
+        """Answers the error code; 0 when the channel is bound."""
         request = Message(stun.CHANNEL_BIND, stun.REQUEST)
         request.add(stun.CHANNEL_NUMBER, struct.pack("!HH", number, 0))
         request.add_address(stun.XOR_PEER_ADDRESS, peer)
-        check_equal(self.ask_authenticated(request).error, 0, "ChannelBind: error")
+        return self.ask_authenticated(request).error
 
     def refresh(self, lifetime: int) -> Message:
         request = Message(stun.REFRESH, stun.REQUEST)
@@ -126,7 +131,7 @@ class TurnClient:
 
     def ask(self, request: Message, key: bytes | None = None) -> Message:
         """Sends until the answer comes; checks its integrity when the request had one."""
-        wire = request.encode(key)
+        wire = request.encode(key, self.fingerprint)
         self.statistics["requests"] += 1
         for attempt in range(self.ATTEMPTS):
             self.statistics["retransmissions"] += attempt > 0
@@ -183,7 +188,7 @@ class TurnClient:
 
     def _keep_payload(self, data: bytes) -> bool:
         """Notes ChannelData and Data; answers whether `data` was one of them."""
-        if data and 0x40 <= data[0] <= 0x4F:
+        if data and 0x40 <= data[0] <= 0x7F:
             number, length = struct.unpack_from("!HH", data)
             self._data.append((number, data[4:4 + length]))
             return True
