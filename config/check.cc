@@ -27,13 +27,17 @@ void CheckListeners(const Config& config, Findings& findings) {
   if (config.listen.empty()) {
     findings.Add(
         "listen",
-        "holds no listener; add one, or remove the key for udp on port 3478 of all addresses");
+        "holds no listener; add one, or remove the key for udp and tcp on port 3478 of all "
+        "addresses");
   }
-  std::set<std::pair<bool, TransportAddress>> sockets;
+  std::set<std::pair<Transport, TransportAddress>> sockets;
   for (size_t i = 0; i < config.listen.size(); ++i) {
     const Listener& listener = config.listen[i];
-    // TLS is spoken over TCP and DTLS over UDP, so those share a port's one socket.
-    if (!sockets.emplace(IsStream(listener.transport), listener.address).second) {
+    // TCP and TLS may share a port: the first byte of a connection tells which it is. UDP and DTLS
+    // may not.
+    const Transport kind =
+        listener.transport == Transport::kDtls ? Transport::kUdp : listener.transport;
+    if (!sockets.emplace(kind, listener.address).second) {
       findings.Add(Indexed("listen", i), "listens on " + listener.address.ToString() +
                                              " like an entry before it; remove one, or give it "
                                              "another port");
@@ -119,12 +123,6 @@ void CheckTls(const Config& config, Findings& findings) {
   }
   if (tls.versions.empty()) {
     findings.Add("tls.versions", "holds no version; use [1.2, 1.3], [1.2] or [1.3]");
-  }
-  if (!tls.certificate.empty() || !tls.key.empty() || findings.IsBad("listen")) return;
-  for (size_t i = 0; i < config.listen.size(); ++i) {
-    if (!IsSecure(config.listen[i].transport)) continue;
-    findings.Add(Indexed("listen", i), std::string(TransportName(config.listen[i].transport)) +
-                                           " needs a certificate; set tls.certificate and tls.key");
   }
 }
 

@@ -50,7 +50,7 @@ struct Config {
   std::string edge = "local";
   uint32_t workers = 0;  // 0: auto, the CPUs that the process may use
 
-  std::vector<Listener> listen;  // default: udp on 0.0.0.0 and [::], port 3478
+  std::vector<Listener> listen;  // default: udp and tcp on 0.0.0.0 and [::], port 3478
 
   struct Relay {
     std::vector<RelayAddressConfig> addresses;  // empty: the host's own, found at start
@@ -74,10 +74,16 @@ struct Config {
     uint32_t permissions_per_allocation = 100;
     uint32_t channels_per_allocation = 100;
     uint32_t allocations_per_username = 0;  // 0: no limit
+    uint32_t connections = 65536;           // over TCP and TLS, of all clients
+    uint32_t connections_per_address = 4096;
+    Duration handshake_timeout = std::chrono::seconds(10);
+    Duration idle_timeout = std::chrono::seconds(60);
+    Duration write_timeout = std::chrono::seconds(30);
+    uint32_t write_queue_bytes = 256 << 10;
   } limits;
 
   struct Tls {
-    std::string certificate;  // PEM file with the chain; empty: no TLS or DTLS listener
+    std::string certificate;  // PEM file with the chain; empty: one is made up at each start
     std::string key;          // PEM file
     std::vector<TlsVersion> versions = {TlsVersion::k12, TlsVersion::k13};
   } tls;

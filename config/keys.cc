@@ -87,9 +87,26 @@ constexpr Key kKeys[] = {
         "limits.channels_per_allocation", "Channels that one allocation may bind."),
     Value<Whole<0, 1'000'000>, MEMBER(limits.allocations_per_username)>(
         "limits.allocations_per_username", "Allocations that one username may hold; 0: no limit."),
+    Value<Whole<1, 4'000'000>, MEMBER(limits.connections)>(
+        "limits.connections", "Connections over TCP and TLS; beyond it they are closed at once."),
+    Value<Whole<0, 4'000'000>, MEMBER(limits.connections_per_address)>(
+        "limits.connections_per_address",
+        "Of these, from one IPv4 address or IPv6 /64; 0: no limit. Many users can share one."),
+    Value<Span<100, 600'000>, MEMBER(limits.handshake_timeout)>(
+        "limits.handshake_timeout",
+        "How long a new connection has for its first whole message, TLS handshake included."),
+    Value<Span<100, 86'400'000>, MEMBER(limits.idle_timeout)>(
+        "limits.idle_timeout", "How long a connection without an allocation may be silent."),
+    Value<Span<100, 600'000>, MEMBER(limits.write_timeout)>(
+        "limits.write_timeout", "How long a connection may leave unread what waits for it."),
+    Value<Whole<131'072, 67'108'864>, MEMBER(limits.write_queue_bytes)>(
+        "limits.write_queue_bytes",
+        "What may wait for one connection's slow reader; beyond it data from peers is dropped."),
 
     Section("tls", "The certificate of tls and dtls listeners."),
-    Value<Path, MEMBER(tls.certificate)>("tls.certificate", "PEM file with the whole chain."),
+    Value<Path, MEMBER(tls.certificate)>(
+        "tls.certificate",
+        "PEM file with the whole chain. Without one, each start makes a self-signed one."),
     Value<Path, MEMBER(tls.key)>("tls.key", "PEM file with the private key."),
     List<Word<TlsVersion>, MEMBER(tls.versions)>("tls.versions", "Versions that are offered.",
                                                  "[1.2]"),

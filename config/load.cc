@@ -164,8 +164,10 @@ std::string HostName() {
 
 Config Defaults() {
   Config config;
-  config.listen = {{Transport::kUdp, {IpAddress(), 3478}},
-                   {Transport::kUdp, {*IpAddress::Parse("::"), 3478}}};
+  for (const Transport transport : {Transport::kUdp, Transport::kTcp}) {
+    config.listen.push_back({transport, {IpAddress(), 3478}});
+    config.listen.push_back({transport, {*IpAddress::Parse("::"), 3478}});
+  }
   return config;
 }
 

@@ -47,7 +47,10 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
   app->max_slots_ = config.metering.slots;
   const auto listeners = UdpListeners(config);
   if (!listeners) return std::unexpected(listeners.error());
-  if (auto free = CheckListenersFree(*listeners); !free) return std::unexpected(free.error());
+  if (auto free = CheckListenersFree(*listeners, StreamListeners(config)); !free) {
+    return std::unexpected(free.error());
+  }
+  if (auto opened = app->OpenTls(config); !opened) return std::unexpected(opened.error());
   const std::vector<IpAddress> host = HostAddresses();
   const auto relays = ResolveRelayAddresses(config, host);
   if (!relays) return std::unexpected(relays.error());
@@ -68,6 +71,12 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   WorkerSetup setup;
   setup.turn = MakeTurnOptions(config, relays, host);
   setup.udp_listeners = listeners;
+  setup.stream_listeners = StreamListeners(config);
+  setup.streams = MakeStreamOptions(config);
+  connection_limits_ = std::make_unique<ConnectionLimits>(config.limits.connections,
+                                                          config.limits.connections_per_address);
+  setup.streams.limits = connection_limits_.get();
+  setup.streams.tls = tls_.get();
   setup.slots = slots_.get();
   SystemRandom().Fill(setup.nonce_secret);
   if (auto opened = OpenWorkers(config, relays, std::move(setup)); !opened) return opened;
@@ -77,6 +86,25 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   ledger_->Start();
   for (const auto& worker : workers_) worker->Start();
   stopped_ = false;
+  return {};
+}
+
+std::expected<void, std::string> App::OpenTls(const config::Config& config) {
+  const auto listeners = StreamListeners(config);
+  if (std::ranges::none_of(listeners, &StreamListenOptions::tls)) return {};
+  const auto offers = [&](config::TlsVersion version) {
+    return std::ranges::count(config.tls.versions, version) != 0;
+  };
+  auto tls = TlsContext::Make({.certificate = config.tls.certificate,
+                               .key = config.tls.key,
+                               .offers_12 = offers(config::TlsVersion::k12),
+                               .offers_13 = offers(config::TlsVersion::k13)},
+                              ReadClocks().wall);
+  if (!tls) return std::unexpected(tls.error());
+  tls_ = std::move(*tls);
+  for (const std::string& warning : tls_->warnings()) {
+    Log(LogLevel::kWarning, "tls_certificate_warning", {{"warning", warning}});
+  }
   return {};
 }
 
@@ -113,6 +141,7 @@ std::expected<void, std::string> App::OpenWorkers(const config::Config& config,
     if (!worker) return std::unexpected(worker.error());
     // Port 0 is chosen by the first worker; the others join it.
     setup.udp_listeners = (*worker)->listeners();
+    setup.stream_listeners = (*worker)->stream_listeners();
     workers_.push_back(std::move(*worker));
   }
   return {};
@@ -121,6 +150,10 @@ std::expected<void, std::string> App::OpenWorkers(const config::Config& config,
 void App::LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const {
   std::vector<std::string> listen;
   for (const TransportAddress& address : listeners()) listen.push_back("udp " + address.ToString());
+  for (const StreamListenOptions& each : stream_listeners()) {
+    if (each.plain) listen.push_back("tcp " + each.address.ToString());
+    if (each.tls) listen.push_back("tls " + each.address.ToString());
+  }
   std::vector<std::string> relay_texts;
   for (const RelayAddress& relay : relays) {
     relay_texts.push_back(relay.bind == relay.advertise
@@ -181,8 +214,16 @@ MetricsSource::Gauges App::ReadGauges() const {
           .reservations = directory_->reservations(),
           .slots_in_use = slots_->used(),
           .slots_total = max_slots_,
+          .tls_certificate_expires_s = CertificateExpiry(),
           .draining = stopping_,
           .config_last_reload_successful = true};
+}
+
+uint64_t App::CertificateExpiry() const {
+  if (tls_ == nullptr) return 0;
+  const auto since_epoch = tls_->expires_at().time_since_epoch();
+  const int64_t seconds = std::chrono::floor<std::chrono::seconds>(since_epoch).count();
+  return static_cast<uint64_t>(std::max<int64_t>(0, seconds));
 }
 
 bool App::Ready(std::string* why) const {

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "config/config.h"
+#include "server/io/connection_limits.h"
+#include "server/io/tls_context.h"
 #include "server/ledger_thread.h"
 #include "server/ops/admin_http.h"
 #include "server/ops/metrics_source.h"
@@ -34,9 +36,12 @@ class App final : public MetricsSource {
   // slot file, and the next start books them.
   bool Stop();
 
-  // listeners returns what the UDP sockets are bound to. admin_port is the port of the admin
-  // endpoint.
+  // listeners returns what the UDP sockets are bound to, stream_listeners the others. admin_port is
+  // the port of the admin endpoint.
   const std::vector<TransportAddress>& listeners() const { return workers_.front()->listeners(); }
+  const std::vector<StreamListenOptions>& stream_listeners() const {
+    return workers_.front()->stream_listeners();
+  }
   uint16_t admin_port() const { return admin_->port(); }
 
   // What HTTP threads read.
@@ -52,10 +57,12 @@ class App final : public MetricsSource {
                                            const std::vector<TransportAddress>& listeners,
                                            const std::vector<RelayAddress>& relays,
                                            const std::vector<IpAddress>& host);
+  std::expected<void, std::string> OpenTls(const config::Config& config);
   std::expected<void, std::string> OpenMetering(const config::Config& config);
   std::expected<void, std::string> OpenWorkers(const config::Config& config,
                                                const std::vector<RelayAddress>& relays,
                                                WorkerSetup setup);
+  uint64_t CertificateExpiry() const;
   void LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const;
 
   Identity identity_;
@@ -65,6 +72,8 @@ class App final : public MetricsSource {
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<SlotFile> slots_;
   std::unique_ptr<LedgerThread> ledger_;
+  std::unique_ptr<ConnectionLimits> connection_limits_;
+  std::unique_ptr<TlsContext> tls_;  // nullptr: no listener needs it
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<AdminHttp> admin_;
 };

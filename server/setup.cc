@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/host_addresses.h"
+#include "server/io/stream_listener.h"
 #include "server/io/udp.h"
 
 namespace turnpike {
@@ -68,14 +69,36 @@ std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
     const config::Config& config) {
   std::vector<TransportAddress> listeners;
   for (const config::Listener& listener : config.listen) {
-    if (listener.transport != Transport::kUdp) {
-      return std::unexpected("cannot listen on " + std::string(TransportName(listener.transport)) +
-                             " " + listener.address.ToString() +
-                             ": this server listens on udp only; take the entry out of `listen`");
+    if (listener.transport == Transport::kDtls) {
+      return std::unexpected("cannot listen on dtls " + listener.address.ToString() +
+                             ": this server has udp, tcp and tls; take the entry out of `listen`");
     }
-    listeners.push_back(listener.address);
+    if (listener.transport == Transport::kUdp) listeners.push_back(listener.address);
   }
   return listeners;
+}
+
+std::vector<StreamListenOptions> StreamListeners(const config::Config& config) {
+  std::vector<StreamListenOptions> listeners;
+  for (const config::Listener& listener : config.listen) {
+    if (!IsStream(listener.transport)) continue;
+    auto same = std::ranges::find(listeners, listener.address, &StreamListenOptions::address);
+    // Port 0 is a different port for each.
+    if (same == listeners.end() || listener.address.port == 0) {
+      same = listeners.insert(listeners.end(), {listener.address, false, false});
+    }
+    (listener.transport == Transport::kTls ? same->tls : same->plain) = true;
+  }
+  return listeners;
+}
+
+StreamOptions MakeStreamOptions(const config::Config& config) {
+  StreamOptions options;
+  options.first_message_timeout = config.limits.handshake_timeout;
+  options.idle_timeout = config.limits.idle_timeout;
+  options.write_timeout = config.limits.write_timeout;
+  options.write_queue_bytes = config.limits.write_queue_bytes;
+  return options;
 }
 
 TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<RelayAddress>& relays,
@@ -95,9 +118,12 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
 }
 
 std::expected<void, std::string> CheckListenersFree(
-    const std::vector<TransportAddress>& listeners) {
-  for (const TransportAddress& listener : listeners) {
-    if (auto free = CheckUdpAddressFree(listener); !free) return free;
+    const std::vector<TransportAddress>& udp, const std::vector<StreamListenOptions>& streams) {
+  for (const TransportAddress& address : udp) {
+    if (auto free = CheckUdpAddressFree(address); !free) return free;
+  }
+  for (const StreamListenOptions& listener : streams) {
+    if (auto free = CheckTcpAddressFree(listener.address); !free) return free;
   }
   return {};
 }
@@ -112,11 +138,14 @@ std::vector<std::string> Warnings(const config::Config& config,
         "address in relay.addresses");
   }
   const uint64_t ports = uint64_t{config.relay.ports.last} - config.relay.ports.first + 1;
-  const uint64_t wanted = std::min<uint64_t>(ports * relays.size(), config.metering.slots);
+  const bool has_streams = !StreamListeners(config).empty();
+  const uint64_t relayed = std::min<uint64_t>(ports * relays.size(), config.metering.slots);
+  const uint64_t wanted =
+      relayed + (has_streams ? std::min<uint64_t>(config.limits.connections, relayed) : 0);
   if (descriptor_limit < wanted) {
     warnings.push_back("the limit on open files is " + std::to_string(descriptor_limit) +
-                       ", and each relayed address takes one: raise it (LimitNOFILE, ulimit -n) "
-                       "to serve up to " +
+                       ", and each relayed address" + (has_streams ? " and each connection" : "") +
+                       " takes one: raise it (LimitNOFILE, ulimit -n) to serve up to " +
                        std::to_string(wanted));
   }
   if (config.auth.users.empty() && config.auth.secrets.empty()) {

@@ -7,6 +7,7 @@
 
 #include "common/net/transport_address.h"
 #include "config/config.h"
+#include "server/io/stream_options.h"
 #include "server/turn/options.h"
 
 namespace turnpike {
@@ -22,6 +23,12 @@ std::expected<std::vector<RelayAddress>, std::string> ResolveRelayAddresses(
 std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
     const config::Config& config);
 
+// StreamListeners returns the TCP and TLS listeners; entries of both on one port are one listener.
+std::vector<StreamListenOptions> StreamListeners(const config::Config& config);
+
+// MakeStreamOptions maps the limits of stream connections.
+StreamOptions MakeStreamOptions(const config::Config& config);
+
 // MakeTurnOptions maps the rules of the configuration; `host` are the host's own addresses, which
 // the peer filter keeps closed.
 TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<RelayAddress>& relays,
@@ -29,7 +36,8 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
 
 // CheckListenersFree says with a sentence when another program has one of the ports. Ask before the
 // first worker opens: the workers' own sockets share ports.
-std::expected<void, std::string> CheckListenersFree(const std::vector<TransportAddress>& listeners);
+std::expected<void, std::string> CheckListenersFree(
+    const std::vector<TransportAddress>& udp, const std::vector<StreamListenOptions>& streams);
 
 // Warnings lists what an operator should know although the server starts: each a sentence.
 std::vector<std::string> Warnings(const config::Config& config,

@@ -4,7 +4,7 @@ namespace turnpike {
 
 Worker::Worker(const WorkerSetup& setup)
     : core_(setup.turn, setup.nonce_secret, *setup.directory, random_),
-      driver_(loop_.get(), core_, *setup.slots),
+      driver_(loop_.get(), core_, *setup.slots, setup.streams),
       command_(UvAsync::On<&Worker::OnCommand>(loop_.get(), this)) {}
 
 std::expected<std::unique_ptr<Worker>, std::string> Worker::Open(const WorkerSetup& setup) {
@@ -13,6 +13,12 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::Open(const WorkerSet
     const auto bound = worker->driver_.ListenUdp(address);
     if (!bound) return std::unexpected(bound.error());
     worker->listeners_.push_back(*bound);
+  }
+  for (StreamListenOptions options : setup.stream_listeners) {
+    const auto bound = worker->driver_.ListenStream(options);
+    if (!bound) return std::unexpected(bound.error());
+    options.address = *bound;
+    worker->stream_listeners_.push_back(options);
   }
   return worker;
 }
@@ -48,7 +54,23 @@ void Worker::OnCommand() {
 
 WorkerView Worker::view() const {
   const IoStats& io = driver_.stats();
-  return {&core_.stats(), &io.receive_overflows, &io.loop_lag_ns};
+  WorkerView view{.stats = &core_.stats(),
+                  .receive_overflows = &io.receive_overflows,
+                  .loop_lag_ns = &io.loop_lag_ns};
+  for (const Transport transport : {Transport::kTcp, Transport::kTls}) {
+    view.connections.push_back(
+        {TransportName(transport), &io.streams.connections[static_cast<size_t>(transport)]});
+  }
+  for (size_t i = 0; i < kConnectionEndCount; ++i) {
+    view.connections_closed.push_back(
+        {ConnectionEndName(static_cast<ConnectionEnd>(i)), &io.streams.closed[i]});
+  }
+  for (size_t i = 0; i < kTlsHandshakeCount; ++i) {
+    view.tls_handshakes.push_back(
+        {TlsHandshakeName(static_cast<TlsHandshake>(i)), &io.streams.handshakes[i]});
+  }
+  view.accept_pauses = &io.streams.accept_pauses;
+  return view;
 }
 
 }  // namespace turnpike

@@ -22,6 +22,8 @@ struct WorkerSetup {
   TurnOptions turn;
   NonceSecret nonce_secret{};
   std::vector<TransportAddress> udp_listeners;
+  std::vector<StreamListenOptions> stream_listeners;
+  StreamOptions streams;
   Directory* directory = nullptr;
   SlotFile* slots = nullptr;
 };
@@ -53,8 +55,10 @@ class Worker {
   // view shows the counters; they live as long as the worker.
   WorkerView view() const;
 
-  // listeners returns what the sockets are bound to, in the order of the setup.
+  // listeners returns what the UDP sockets are bound to, stream_listeners the same of the others;
+  // both in the order of the setup.
   const std::vector<TransportAddress>& listeners() const { return listeners_; }
+  const std::vector<StreamListenOptions>& stream_listeners() const { return stream_listeners_; }
 
  private:
   explicit Worker(const WorkerSetup& setup);
@@ -65,6 +69,7 @@ class Worker {
   TurnServer core_;
   Driver driver_;
   std::vector<TransportAddress> listeners_;
+  std::vector<StreamListenOptions> stream_listeners_;
   std::atomic<bool> drain_{false};
   std::atomic<bool> stop_{false};
   UvAsync command_;

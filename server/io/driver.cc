@@ -18,13 +18,14 @@ constexpr std::chrono::seconds kWarningInterval{10};
 
 }  // namespace
 
-Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots)
+Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamOptions& streams)
     : loop_(loop),
       core_(core),
       slots_(slots),
       receive_batch_(stats_.receive_overflows),
       outbox_(*this),
       relays_(loop, *this),
+      streams_(loop, *this, *this, stats_.streams, streams),
       timer_(loop),
       heartbeat_(loop),
       turn_end_(UvCheck::Each<&Driver::OnTurnEnd>(loop, this)) {
@@ -44,6 +45,11 @@ std::expected<TransportAddress, std::string> Driver::ListenUdp(const TransportAd
   return bound;
 }
 
+std::expected<TransportAddress, std::string> Driver::ListenStream(
+    const StreamListenOptions& options) {
+  return streams_.Listen(options);
+}
+
 const Now& Driver::now() {
   if (!now_) now_ = ReadClocks();
   return *now_;
@@ -60,6 +66,14 @@ void Driver::OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan byt
 }
 
 void Driver::Take(const Forward& forward) {
+  if (forward.direction == Direction::kPeerToClient && IsConnection(forward.link)) {
+    StreamConnection* connection = streams_.Find(forward.link);
+    const SendResult queued = connection != nullptr ? connection->SendForward(forward)
+                                                    : std::unexpected(DropReason::kClientGone);
+    // What is queued is reported once the kernel has it.
+    if (!queued) core_.OnSent(forward, queued, now());
+    return;
+  }
   UdpSocket* socket = nullptr;
   if (forward.direction == Direction::kClientToPeer) {
     socket = relays_.Find(forward.relay);
@@ -88,7 +102,15 @@ void Driver::OnBatchEnd() {
 
 void Driver::FlushOutbox() {
   if (!outbox_.empty()) outbox_.Flush();
+  streams_.Flush();
 }
+
+void Driver::OnReceiveMemoryFull() {
+  FlushOutbox();
+  PollOutputs();
+}
+
+void Driver::OnLinkClosed(LinkId link) { core_.OnLinkClosed(link, now()); }
 
 void Driver::PollOutputs() {
   while (auto output = core_.PollOutput()) {
@@ -101,6 +123,11 @@ void Driver::PollOutputs() {
 }
 
 void Driver::Execute(SendMessage output) {
+  if (IsConnection(output.link)) {
+    StreamConnection* connection = streams_.Find(output.link);
+    if (connection != nullptr) connection->SendStun(std::move(output.bytes));
+    return;
+  }
   if (output.link.value() >= links_.size()) return;
   if (outbox_.full()) FlushOutbox();
   outbox_.Add(links_[output.link.value()]->udp_socket(), std::move(output));
@@ -154,21 +181,33 @@ void Driver::CloseAll(CloseReason reason) {
   core_.CloseAll(reason, now());
   PollOutputs();
   FlushOutbox();
+  // What clients have not read by now they will not get, and it is not billed.
+  streams_.EndAll();
+  streams_.Reap();
   PollOutputs();
   now_.reset();
 }
 
 void Driver::OnTurnEnd() {
-  FlushOutbox();
-  PollOutputs();
-  FlushOutbox();  // messages that the outputs asked for
+  do {
+    FlushOutbox();
+    PollOutputs();
+    FlushOutbox();  // messages that the outputs asked for
+  } while (streams_.Reap());
   receive_batch_.Reset();
+  streams_.ResetReceiveMemory();
   ArmTimer();
   now_.reset();
 }
 
+std::optional<MonoTime> Driver::NextDeadline() const {
+  const auto core = core_.NextDeadline();
+  const auto streams = streams_.NextDeadline();
+  return core && streams ? std::min(*core, *streams) : (core ? core : streams);
+}
+
 void Driver::ArmTimer() {
-  const auto deadline = core_.NextDeadline();
+  const auto deadline = NextDeadline();
   if (deadline == armed_) return;
   armed_ = deadline;
   if (!deadline) {
@@ -185,6 +224,7 @@ void Driver::ArmTimer() {
 void Driver::OnDeadline() {
   armed_.reset();
   core_.OnTimer(now());
+  streams_.OnTimer(now().mono);
   OnTurnEnd();
 }
 

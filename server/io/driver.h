@@ -16,6 +16,7 @@
 #include "server/io/outbox.h"
 #include "server/io/receive_batch.h"
 #include "server/io/relay_sockets.h"
+#include "server/io/stream_hub.h"
 #include "server/io/transport.h"
 #include "server/io/udp.h"
 #include "server/io/uv.h"
@@ -28,16 +29,19 @@ namespace turnpike {
 // out) they are sent and reported; then outputs are executed, and the timer follows NextDeadline.
 //
 // All of it belongs to the loop's thread once the loop runs.
-class Driver final : public TransportHost, public ForwardReports {
+class Driver final : public TransportHost, public StreamHost, public ForwardReports {
  public:
-  // Nothing is owned; the loop, the core and the slots outlive the driver.
-  Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots);
+  // Nothing is owned; the loop, the core, the slots and what `streams` names outlive the driver.
+  Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamOptions& streams = {});
   ~Driver() override;
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
   // ListenUdp adds a listener and returns the address it is bound to, or a sentence.
   std::expected<TransportAddress, std::string> ListenUdp(const TransportAddress& address);
+
+  // ListenStream does the same for TCP and TLS.
+  std::expected<TransportAddress, std::string> ListenStream(const StreamListenOptions& options);
 
   // Drain refuses new allocations from now on. CloseAll ends all with `reason`: when it returns,
   // their slots are closed with final totals.
@@ -52,9 +56,13 @@ class Driver final : public TransportHost, public ForwardReports {
   void OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) override;
   void OnBatchEnd() override;
   void OnForwardSent(const Forward& forward, SendResult result) override;
+  void OnReceiveMemoryFull() override;
+  void OnLinkClosed(LinkId link) override;
+  bool HasAllocation(LinkId link) const override { return core_.HasAllocation(link); }
+  const Now& now() override;
 
  private:
-  const Now& now();
+  static bool IsConnection(LinkId link) { return link.value() >= kFirstConnection; }
   void Take(const Forward& forward);
   void PollOutputs();
   void FlushOutbox();
@@ -63,6 +71,7 @@ class Driver final : public TransportHost, public ForwardReports {
   void Execute(const CloseRelay& output);
   void Execute(const AllocationClosed& output);
   void WarnRelayFailed(const TransportAddress& bind, OpenError error);
+  std::optional<MonoTime> NextDeadline() const;
   void ArmTimer();
   void OnDeadline();
   void OnTurnEnd();
@@ -77,7 +86,8 @@ class Driver final : public TransportHost, public ForwardReports {
   Outbox outbox_;
   RelaySockets relays_;
   std::vector<std::unique_ptr<Link>> links_;  // by LinkId
-  std::optional<MonoTime> armed_;             // what timer_ waits for
+  StreamHub streams_;
+  std::optional<MonoTime> armed_;  // what timer_ waits for
   std::optional<MonoTime> last_warning_;
   MonoTime heartbeat_due_{};
   UvTimer timer_;

@@ -1,4 +1,4 @@
-// The seam between the driver and what carries bytes to and from clients: UDP listeners now, stream
+// The seam between the driver and what carries bytes to and from clients: UDP listeners, and stream
 // connections beside them.
 #pragma once
 
@@ -8,8 +8,9 @@
 
 namespace turnpike {
 
-// Link leads to clients: a UDP listener to many, a stream connection to one. The driver keeps a
-// table from LinkId to Link and routes Forwards and messages by it.
+// Link leads to the clients of a datagram listener. The driver keeps a table from LinkId to Link
+// and routes Forwards and messages by it; ids from kFirstConnection on are those of stream
+// connections.
 class Link {
  public:
   virtual ~Link() = default;
@@ -37,6 +38,32 @@ class TransportHost {
 
   // OnBatchEnd says that the whole batch has been handed over.
   virtual void OnBatchEnd() = 0;
+};
+
+// kFirstConnection is the first LinkId of a stream connection. Connections are numbered on from
+// there: an id comes again only after four billion connections, never while one has it.
+inline constexpr uint32_t kFirstConnection = 1 << 16;
+
+// StreamHost is what the driver is to stream connections.
+class StreamHost {
+ public:
+  virtual ~StreamHost() = default;
+
+  // OnClientMessage takes one framed message; its bytes stay until OnReceiveMemoryFull or the end
+  // of the loop turn. It may end connections, but destroys none.
+  virtual void OnClientMessage(const Client& client, ByteSpan bytes) = 0;
+
+  // OnReceiveMemoryFull sends what waits, so that received bytes may be overwritten.
+  virtual void OnReceiveMemoryFull() = 0;
+
+  // OnLinkClosed says that the connection `link` is gone and all of its Forwards are reported.
+  virtual void OnLinkClosed(LinkId link) = 0;
+
+  // HasAllocation says whether the client behind `link` has a live allocation.
+  virtual bool HasAllocation(LinkId link) const = 0;
+
+  // now returns the time of this loop turn.
+  virtual const Now& now() = 0;
 };
 
 }  // namespace turnpike

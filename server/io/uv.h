@@ -102,6 +102,50 @@ class UvPoll {
   UvHandle<uv_poll_t> handle_;
 };
 
+// UvStreamPoll tells its owner what a stream socket is ready for: `OnReadable()`, `OnWritable()`
+// while asked for, and `OnBroken()` once, when the connection has failed. The owner closes the
+// descriptor after the UvStreamPoll is gone, and never destroys it within a call.
+class UvStreamPoll {
+ public:
+  // Watch is as UvPoll::Watch.
+  template <typename Owner>
+  static std::expected<UvStreamPoll, int> Watch(uv_loop_t* loop, int fd, Owner* owner) {
+    auto* handle = new uv_poll_t;
+    const int error = uv_poll_init(loop, handle, fd);
+    if (error != 0) {
+      delete handle;
+      return std::unexpected(error);
+    }
+    UvStreamPoll poll{UvHandle<uv_poll_t>(handle)};
+    handle->data = owner;
+    const int started = uv_poll_start(handle, UV_READABLE, &OnPoll<Owner>);
+    if (started != 0) return std::unexpected(started);
+    return poll;
+  }
+
+  // WatchWritable asks for OnWritable, or no longer.
+  void WatchWritable(bool on) {
+    uv_poll_t* handle = handle_.get();
+    uv_poll_start(handle, on ? UV_READABLE | UV_WRITABLE : UV_READABLE, handle->poll_cb);
+  }
+
+ private:
+  explicit UvStreamPoll(UvHandle<uv_poll_t> handle) : handle_(std::move(handle)) {}
+
+  template <typename Owner>
+  static void OnPoll(uv_poll_t* handle, int status, int events) {
+    auto* owner = static_cast<Owner*>(handle->data);
+    if (status < 0) {
+      owner->OnBroken();
+      return;
+    }
+    if ((events & UV_READABLE) != 0) owner->OnReadable();
+    if ((events & UV_WRITABLE) != 0) owner->OnWritable();
+  }
+
+  UvHandle<uv_poll_t> handle_;
+};
+
 // UvTimer calls a function of its owner once.
 class UvTimer {
  public:

@@ -200,6 +200,30 @@ void ReadReceiveOverflows(const Scrape& scrape, ExpositionWriter& out) {
   out.Add(sum);
 }
 
+// ReadNamed sums, for each name, a list of counters over the workers.
+void ReadNamed(const Scrape& scrape, ExpositionWriter& out, std::string_view label,
+               std::vector<NamedCounter> WorkerView::* list) {
+  if (scrape.workers.empty()) return;
+  for (size_t i = 0; i < (scrape.workers.front().*list).size(); ++i) {
+    uint64_t sum = 0;
+    for (const WorkerView& worker : scrape.workers) sum += (worker.*list)[i].counter->Get();
+    out.Add(sum, {NamedLabel(label, (scrape.workers.front().*list)[i].label)});
+  }
+}
+
+void ReadAcceptPauses(const Scrape& scrape, ExpositionWriter& out) {
+  uint64_t sum = 0;
+  for (const WorkerView& worker : scrape.workers) {
+    if (worker.accept_pauses != nullptr) sum += worker.accept_pauses->Get();
+  }
+  out.Add(sum);
+}
+
+void ReadCertificateExpiry(const Scrape& scrape, ExpositionWriter& out) {
+  if (scrape.gauges.tls_certificate_expires_s == 0) return;
+  out.Add(scrape.gauges.tls_certificate_expires_s);
+}
+
 void ReadBuildInfo(const Scrape& scrape, ExpositionWriter& out) {
   out.Add(1, {LabelOf("version", scrape.identity.version), LabelOf("node", scrape.identity.node),
               LabelOf("region", scrape.identity.region), LabelOf("edge", scrape.identity.edge)});
@@ -277,6 +301,21 @@ constexpr MetricRow kTable[] = {
     {"turn_receive_overflows_total", kCounter, "",
      "Datagrams that the kernel dropped because a socket's receive buffer was full.",
      ReadReceiveOverflows},
+    {"turn_connections", kGauge, "",
+     "Stream connections open, by transport.",
+     [](S s, Out out) { ReadNamed(s, out, "transport", &WorkerView::connections); }},
+    {"turn_connections_closed_total", kCounter, "",
+     "Stream connections that ended or were refused, by reason.",
+     [](S s, Out out) { ReadNamed(s, out, "reason", &WorkerView::connections_closed); }},
+    {"turn_accept_pauses_total", kCounter, "",
+     "Times that a listener paused for a second: no descriptor or memory was left.",
+     ReadAcceptPauses},
+    {"turn_tls_handshakes_total", kCounter, "",
+     "TLS handshakes, by result.",
+     [](S s, Out out) { ReadNamed(s, out, "result", &WorkerView::tls_handshakes); }},
+    {"turn_tls_certificate_expiry_timestamp_seconds", kGauge, "seconds",
+     "When the certificate in use expires, in Unix time; absent without TLS.",
+     ReadCertificateExpiry},
     {"turn_config_last_reload_successful", kGauge, "",
      "1 when the configuration in force is the one in the file as of the last reload.",
      [](S s, Out out) { out.Add(s.gauges.config_last_reload_successful ? 1 : 0); }},

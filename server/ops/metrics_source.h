@@ -1,11 +1,12 @@
 // What the metrics and health endpoints read. `app` implements it; HTTP threads call it, so every
-// method is safe from any thread and returns published values, never live state that a worker mutates
-// unguarded.
+// method is safe from any thread and returns published values, never live state that a worker
+// mutates unguarded.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/metering/ledger_status.h"
@@ -13,11 +14,22 @@
 
 namespace turnpike {
 
+// NamedCounter is a counter and the value of its label; every worker has the same names in the same
+// order.
+struct NamedCounter {
+  std::string_view label;
+  const Counter* counter = nullptr;
+};
+
 // WorkerView is what one relay worker shows. The counters are single-writer and safe to read.
 struct WorkerView {
-  const TurnStats* stats = nullptr;       // never null
+  const TurnStats* stats = nullptr;            // never null
   const Counter* receive_overflows = nullptr;  // datagrams the kernel dropped (SO_RXQ_OVFL)
-  const Counter* loop_lag_ns = nullptr;   // gauge: the last measured lateness of the loop
+  const Counter* loop_lag_ns = nullptr;        // gauge: the last measured lateness of the loop
+  std::vector<NamedCounter> connections = {};  // gauges: stream connections by transport
+  std::vector<NamedCounter> connections_closed = {};  // by reason
+  std::vector<NamedCounter> tls_handshakes = {};      // by result
+  const Counter* accept_pauses = nullptr;  // times that accepting paused; null: accepts none
 };
 
 // MetricsSource gives one scrape all that it needs.
@@ -34,6 +46,7 @@ class MetricsSource {
     uint64_t reservations = 0;
     uint64_t slots_in_use = 0;
     uint64_t slots_total = 0;
+    uint64_t tls_certificate_expires_s = 0;  // Unix time; 0: there is no TLS
     bool draining = false;
     bool config_last_reload_successful = true;
   };
@@ -48,7 +61,8 @@ class MetricsSource {
   };
   virtual const Identity& identity() const = 0;
 
-  // Ready says whether the server takes new allocations; when not, `why` gets a word for the answer.
+  // Ready says whether the server takes new allocations; when not, `why` gets a word for the
+  // answer.
   virtual bool Ready(std::string* why) const = 0;
 };
 

@@ -105,9 +105,11 @@ TEST_CASE("what is left out has its default, and the node the host's name") {
   const auto config = Load(dir.Write("turnpike.yaml", kUser));
   REQUIRE(config);
   CHECK(!config->node.empty());
-  REQUIRE(config->listen.size() == 2);
+  REQUIRE(config->listen.size() == 4);
   CHECK(config->listen[0].address.ToString() == "0.0.0.0:3478");
   CHECK(config->listen[1].address.ToString() == "[::]:3478");
+  CHECK(config->listen[1].transport == Transport::kUdp);
+  CHECK(config->listen[2].transport == Transport::kTcp);
   CHECK(config->auth.users[0].account == "alice");
   CHECK(config->admin.address.ToString() == "127.0.0.1:9641");
 }
@@ -203,7 +205,7 @@ TEST_CASE("config/turnpike.yaml holds every key with its default and meaning") {
 TEST_CASE("the reference is a configuration that only lacks somebody to serve") {
   CHECK(
       Problems(Reference()) ==
-      "turnpike.yaml:59: auth: there is nobody who may allocate; add auth.secrets for time-limited "
+      "turnpike.yaml:61: auth: there is nobody who may allocate; add auth.secrets for time-limited "
       "credentials, or auth.users: [{username: …, password: …}]\n");
   std::string text = Reference();
   text.replace(text.find("secrets: []"), 11, "secrets: [x]");

@@ -43,12 +43,27 @@ TEST_CASE("without configured relay addresses the host's own serve, or the start
 TEST_CASE("transports that the server does not have are refused by name") {
   config::Config config;
   config.listen = {{Transport::kUdp, Address("0.0.0.0:3478")},
-                   {Transport::kTls, Address("0.0.0.0:5349")}};
+                   {Transport::kDtls, Address("0.0.0.0:5349")}};
   CHECK(UdpListeners(config).error() ==
-        "cannot listen on tls 0.0.0.0:5349: this server listens on udp only; take the entry out of "
-        "`listen`");
+        "cannot listen on dtls 0.0.0.0:5349: this server has udp, tcp and tls; take the entry out "
+        "of `listen`");
   config.listen.pop_back();
   CHECK(UdpListeners(config) == std::vector{Address("0.0.0.0:3478")});
+  CHECK(StreamListeners(config).empty());
+}
+
+TEST_CASE("tcp and tls on one port are one listener, which the first byte decides") {
+  config::Config config;
+  config.listen = {{Transport::kTls, Address("0.0.0.0:443")},
+                   {Transport::kTcp, Address("0.0.0.0:3478")},
+                   {Transport::kUdp, Address("0.0.0.0:443")},
+                   {Transport::kTcp, Address("0.0.0.0:443")}};
+  const auto listeners = StreamListeners(config);
+  REQUIRE(listeners.size() == 2);
+  CHECK(listeners[0].address == Address("0.0.0.0:443"));
+  CHECK((listeners[0].plain && listeners[0].tls));
+  CHECK(listeners[1].address == Address("0.0.0.0:3478"));
+  CHECK((listeners[1].plain && !listeners[1].tls));
 }
 
 TEST_CASE("options carry the configured limits, users and the peers that stay closed") {
@@ -85,8 +100,8 @@ TEST_CASE("options carry the configured limits, users and the peers that stay cl
 
 TEST_CASE("a listener's port that is taken is said before anything opens") {
   TestSocket other(Address("127.0.0.1:0"));
-  CHECK(CheckListenersFree({}).has_value());
-  const auto taken = CheckListenersFree({other.address()});
+  CHECK(CheckListenersFree({}, {}).has_value());
+  const auto taken = CheckListenersFree({other.address()}, {});
   REQUIRE(!taken.has_value());
   CHECK(taken.error().find(other.address().ToString()) != std::string::npos);
 }

@@ -1,6 +1,7 @@
 // A MetricsSource with every number set by the test.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <string>
@@ -18,6 +19,10 @@ class FakeSource : public MetricsSource {
     TurnStats stats;
     Counter receive_overflows;
     Counter loop_lag_ns;
+    std::array<Counter, 2> connections;
+    Counter connections_closed;
+    Counter tls_handshakes;
+    Counter accept_pauses;
   };
 
   explicit FakeSource(size_t worker_count = 1) {
@@ -28,7 +33,14 @@ class FakeSource : public MetricsSource {
   std::vector<WorkerView> Workers() const override {
     std::vector<WorkerView> views;
     for (const auto& worker : workers) {
-      views.push_back({&worker->stats, &worker->receive_overflows, &worker->loop_lag_ns});
+      views.push_back({.stats = &worker->stats,
+                       .receive_overflows = &worker->receive_overflows,
+                       .loop_lag_ns = &worker->loop_lag_ns,
+                       .connections = {{"tcp", &worker->connections[0]},
+                                       {"tls", &worker->connections[1]}},
+                       .connections_closed = {{"idle", &worker->connections_closed}},
+                       .tls_handshakes = {{"ok", &worker->tls_handshakes}},
+                       .accept_pauses = &worker->accept_pauses});
     }
     return views;
   }
@@ -71,12 +83,17 @@ inline void FillEverything(FakeSource& source) {
     fill(stats.closed);
     worker->receive_overflows.Set(next++);
     worker->loop_lag_ns.Set(next++);
+    fill(worker->connections);
+    worker->connections_closed.Set(next++);
+    worker->tls_handshakes.Set(next++);
+    worker->accept_pauses.Set(next++);
   }
   source.gauges = {.ports_in_use = 7,
                    .ports_total = 100,
                    .reservations = 2,
                    .slots_in_use = 3,
                    .slots_total = 65536,
+                   .tls_certificate_expires_s = 1'800'000'000,
                    .draining = true,
                    .config_last_reload_successful = true};
   source.ledger.last_commit = WallTime(std::chrono::seconds(1'795'000'000));

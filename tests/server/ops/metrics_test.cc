@@ -112,6 +112,10 @@ TEST_CASE("workers add up") {
   source.workers[0]->receive_overflows.Set(1);
   source.workers[1]->receive_overflows.Set(2);
   source.workers[1]->loop_lag_ns.Set(1'250'000);
+  source.workers[0]->connections[1].Set(4);
+  source.workers[1]->connections[1].Set(5);
+  source.workers[1]->connections_closed.Set(6);
+  source.workers[0]->tls_handshakes.Set(7);
   const std::string page = RenderMetrics(source);
   for (const char* line : {
            R"(turn_allocations{transport="udp",family="ipv4"} 7)",
@@ -128,6 +132,10 @@ TEST_CASE("workers add up") {
            R"(stun_requests_total{method="allocate",class="request"} 11)",
            R"(turn_allocations_closed_total{reason="expired"} 12)",
            R"(turn_receive_overflows_total 3)",
+           R"(turn_connections{transport="tcp"} 0)",
+           R"(turn_connections{transport="tls"} 9)",
+           R"(turn_connections_closed_total{reason="idle"} 6)",
+           R"(turn_tls_handshakes_total{result="ok"} 7)",
            R"(turn_loop_lag_seconds{worker="0"} 0)",
            R"(turn_loop_lag_seconds{worker="1"} 0.00125)",
        }) {

@@ -1,0 +1,33 @@
+// What stream listeners and connections are told of the configuration.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "common/base/time.h"
+#include "common/net/transport_address.h"
+
+namespace turnpike {
+
+class ConnectionLimits;
+class TlsContext;
+
+// StreamListenOptions is one listening port and what is spoken there. Where both are, the first
+// byte of a connection tells: 0x16 begins a TLS handshake, 0x00 to 0x03 a STUN message.
+struct StreamListenOptions {
+  TransportAddress address;
+  bool plain = true;
+  bool tls = false;
+};
+
+// StreamOptions holds for all stream connections of a worker. The pointers are not owned.
+struct StreamOptions {
+  Duration first_message_timeout = std::chrono::seconds(10);  // TLS handshake included
+  Duration idle_timeout = std::chrono::seconds(60);           // while there is no allocation
+  Duration write_timeout = std::chrono::seconds(30);          // without the client reading
+  size_t write_queue_bytes = 256 << 10;                       // at least the largest message
+  ConnectionLimits* limits = nullptr;                         // of all workers; nullptr: none
+  TlsContext* tls = nullptr;                                  // for listeners with `tls`
+};
+
+}  // namespace turnpike
