@@ -1,0 +1,37 @@
+// An empty directory that disappears with the object.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <system_error>
+
+#include "common/base/check.h"
+
+namespace turnpike::sim {
+
+// TempDirectory lies in memory where there is such a place: a run syncs often.
+class TempDirectory {
+ public:
+  TempDirectory() {
+    std::error_code none;
+    const bool has_shm = std::filesystem::is_directory("/dev/shm", none);
+    const auto parent = has_shm ? "/dev/shm" : std::filesystem::temp_directory_path();
+    std::string pattern = (parent / "turnpike-sim-XXXXXX").string();
+    TP_CHECK(mkdtemp(pattern.data()) != nullptr);
+    path_ = pattern;
+  }
+  ~TempDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TempDirectory(const TempDirectory&) = delete;
+  TempDirectory& operator=(const TempDirectory&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace turnpike::sim
