@@ -23,12 +23,13 @@ using ChannelNumber = Strong<uint16_t, struct ChannelNumberTag>;
 
 inline constexpr ChannelNumber kFirstChannel{0x4000};
 inline constexpr ChannelNumber kLastChannel{0x4FFF};  // RFC 8656 §12: 0x5000 and up are reserved
-// RFC 5766 §11 went further, and clients written to it still do: coturn's turnutils_uclient picks any
-// number up to here. What is not bound is dropped all the same.
+// RFC 5766 §11 went further, and clients written to it still do: coturn's turnutils_uclient picks
+// any number up to here. What is not bound is dropped all the same.
 inline constexpr ChannelNumber kLastRfc5766Channel{0x7FFF};
 inline constexpr size_t kChannelHeaderSize = 4;
 
-// MessageKind is what the first byte of a message promises (RFC 8656 §12, with RFC 5766's channels).
+// MessageKind is what the first byte of a message promises (RFC 8656 §12, with RFC 5766's
+// channels).
 enum class MessageKind : uint8_t { kStun, kChannelData, kOther };
 constexpr MessageKind KindOf(uint8_t first_byte) {
   if (first_byte <= 0x03) return MessageKind::kStun;

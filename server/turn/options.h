@@ -17,14 +17,15 @@
 
 namespace turnpike {
 
-// RelayAddress is an address that relays are opened on, and the one that clients and peers are told:
-// they differ behind a 1:1 NAT.
+// RelayAddress is an address that relays are opened on, and the one that clients and peers are
+// told: they differ behind a 1:1 NAT.
 struct RelayAddress {
   IpAddress bind;
   IpAddress advertise;
 };
 
-// TurnOptions are the rules one core serves by. Shared parts are immutable; a reload swaps the whole.
+// TurnOptions are the rules one core serves by. Shared parts are immutable; a reload swaps the
+// whole.
 struct TurnOptions {
   std::string realm;
   std::string software;  // SOFTWARE in authenticated answers; empty: none

@@ -33,14 +33,14 @@ class FakeSource : public MetricsSource {
   std::vector<WorkerView> Workers() const override {
     std::vector<WorkerView> views;
     for (const auto& worker : workers) {
-      views.push_back({.stats = &worker->stats,
-                       .receive_overflows = &worker->receive_overflows,
-                       .loop_lag_ns = &worker->loop_lag_ns,
-                       .connections = {{"tcp", &worker->connections[0]},
-                                       {"tls", &worker->connections[1]}},
-                       .connections_closed = {{"idle", &worker->connections_closed}},
-                       .tls_handshakes = {{"ok", &worker->tls_handshakes}},
-                       .accept_pauses = &worker->accept_pauses});
+      views.push_back(
+          {.stats = &worker->stats,
+           .receive_overflows = &worker->receive_overflows,
+           .loop_lag_ns = &worker->loop_lag_ns,
+           .connections = {{"tcp", &worker->connections[0]}, {"tls", &worker->connections[1]}},
+           .connections_closed = {{"idle", &worker->connections_closed}},
+           .tls_handshakes = {{"ok", &worker->tls_handshakes}},
+           .accept_pauses = &worker->accept_pauses});
     }
     return views;
   }
