@@ -157,7 +157,7 @@ void StreamConnection::HandOver(ByteSpan stream) {
   }
   const ByteSpan rest = stream.subspan(end_ ? stream.size() : used);
   if (rest.empty()) {
-    partial_ = {};
+    std::vector<uint8_t>().swap(partial_);
   } else {
     partial_.assign(rest.begin(), rest.end());
   }

@@ -10,13 +10,13 @@
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "common/base/check.h"
@@ -25,11 +25,19 @@ namespace turnpike {
 namespace {
 
 std::expected<std::string, std::string> ReadWholeFile(const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (file.is_open() && !file.bad() && errno == 0) return text;
-  return std::unexpected("cannot read " + path + ": " + std::strerror(errno != 0 ? errno : EIO));
+  const auto failure = [&] {
+    return std::unexpected("cannot read " + path + ": " + std::strerror(errno));
+  };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
+                                                             &std::fclose);
+  if (file == nullptr) return failure();
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
+    text.append(buffer.data(), got);
+  }
+  if (std::ferror(file.get()) != 0) return failure();
+  return text;
 }
 
 bssl::UniquePtr<BIO> MemoryOf(const std::string& text) {

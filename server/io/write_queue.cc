@@ -16,6 +16,12 @@ constexpr std::array<uint8_t, 4> kZeros{};
 constexpr size_t kKeptCapacity = 4096;
 constexpr size_t kKeptEntries = 64;
 
+// Free gives the memory back, which assigning an empty list would not.
+template <typename T>
+void Free(std::vector<T>& list) {
+  std::vector<T>().swap(list);
+}
+
 }  // namespace
 
 bool WriteQueue::HasRoomWithin(size_t size, size_t limit) {
@@ -116,7 +122,7 @@ void WriteQueue::Advance(size_t count) {
   written_ += count;
   kept_head_ += std::min(count, kept_.size() - kept_head_);
   while (first_borrowed_ < entries_.size() && entries_[first_borrowed_].end <= written_) {
-    entries_[first_borrowed_++].message = {};
+    Free(entries_[first_borrowed_++].message);
   }
 }
 
@@ -139,7 +145,7 @@ void WriteQueue::KeepRest() {
       const ByteSpan bytes(static_cast<const uint8_t*>(piece.iov_base), piece.iov_len);
       kept_.insert(kept_.end(), bytes.begin(), bytes.end());
     }
-    entry.message = {};
+    Free(entry.message);
   }
 }
 
@@ -155,13 +161,13 @@ void WriteQueue::ReleaseMemory() {
   if (first_entry_ == entries_.size()) {
     entries_.clear();
     first_entry_ = first_borrowed_ = 0;
-    if (entries_.capacity() > kKeptEntries) entries_ = {};
+    if (entries_.capacity() > kKeptEntries) Free(entries_);
   } else if (first_entry_ > entries_.size() / 2) {
     entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(first_entry_));
     first_borrowed_ -= first_entry_;
     first_entry_ = 0;
   }
-  if (kept_.empty() && kept_.capacity() > kKeptCapacity) kept_ = {};
+  if (kept_.empty() && kept_.capacity() > kKeptCapacity) Free(kept_);
 }
 
 void WriteQueue::Abandon(DropReason reason) {
@@ -171,7 +177,7 @@ void WriteQueue::Abandon(DropReason reason) {
     if (entry.is_forward) reports_.OnForwardSent(entry.forward, std::unexpected(reason));
   }
   written_ = added_;
-  kept_ = {};
+  kept_.clear();
   kept_head_ = 0;
   ReleaseMemory();
 }
