@@ -28,9 +28,8 @@ constexpr Key kKeys[] = {
         "listen[].transport", "What lies between client and server.", "udp"),
     Value<Address, MEMBER(listen.back().address.ip)>(
         "listen[].address", "The address to bind; 0.0.0.0 or :: for all of the host's.", "0.0.0.0"),
-    Value<Port, MEMBER(listen.back().address.port)>("listen[].port",
-                                                    "The port to bind, outside of relay.ports.",
-                                                    "3478, for tls and dtls 5349"),
+    Value<Port, MEMBER(listen.back().address.port)>(
+        "listen[].port", "The port to bind, outside of relay.ports.", "3478, for tls 5349"),
 
     Section("relay", "The addresses and ports that clients are given to be reached at."),
     Entries<MEMBER(relay.addresses), kPrintNothing>(
@@ -103,7 +102,7 @@ constexpr Key kKeys[] = {
         "limits.write_queue_bytes",
         "What may wait for one connection's slow reader; beyond it data from peers is dropped."),
 
-    Section("tls", "The certificate of tls and dtls listeners."),
+    Section("tls", "The certificate of tls listeners."),
     Value<Path, MEMBER(tls.certificate)>(
         "tls.certificate",
         "PEM file with the whole chain. Without one, each start makes a self-signed one."),

@@ -121,7 +121,7 @@ TEST_CASE("every key can be set, and what can be printed reads back") {
       "relay: {addresses: [{bind: \"2001:db8::5\", advertise: auto}],\n"
       "        peers: {allow: [10.1.0.0/16], deny: [\"2001:db8:1::/48\", 192.0.2.7]}}\n"
       "auth: {nonce_lifetime: 10m, secrets: [a, b]}\n"
-      "listen: [{transport: dtls}, {transport: udp}, {transport: tls, port: 443}]\n"
+      "listen: [{transport: tls}, {transport: udp}, {transport: tls, port: 443}]\n"
       "tls: {certificate: /c.pem, key: /k.pem, versions: [1.2]}\n"
       "metering: {slots: 2048, checkpoint: 250ms, directory: usage}\n"
       "admin: {account_series: 5}\nlog: {level: warning, format: text}\nworkers: 4\n",

@@ -31,7 +31,7 @@ TEST_CASE("all problems are reported, in the order of lines") {
                  "metering: {checkpoint: 5}\n"
                  "auth: {realm: \"\", users: [{username: alice}]}\n") ==
         "turnpike.yaml:1: unknown key `wokers`; did you mean `workers`?\n"
-        "turnpike.yaml:4: listen[1].transport: upd is not one of udp, tcp, tls, dtls\n"
+        "turnpike.yaml:4: listen[1].transport: upd is not one of udp, tcp, tls\n"
         "turnpike.yaml:4: listen[1].port: 70000 is not a port; use 1-65535\n"
         "turnpike.yaml:5: relay.ports: 60000-10000 is the wrong way round; did you mean "
         "10000-60000?\n"
@@ -131,7 +131,7 @@ TEST_CASE("somebody must be able to authenticate") {
 
 TEST_CASE("listeners and relay ports fit together") {
   CHECK(
-      ProblemsBeside("listen:\n  - {port: 3478}\n  - {transport: tcp}\n  - {transport: dtls, port: "
+      ProblemsBeside("listen:\n  - {port: 3478}\n  - {transport: tcp}\n  - {transport: tcp, port: "
                      "3478}\ntls: {certificate: c, key: k}") ==
       "turnpike.yaml:4: listen[2]: listens on 0.0.0.0:3478 like an entry before it; remove one, or "
       "give it another port\n");
