@@ -65,6 +65,11 @@ void Driver::OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan byt
   PollOutputs();
 }
 
+void Driver::OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError& error) {
+  core_.OnIcmp(relay, peer, error, now());
+  PollOutputs();
+}
+
 void Driver::Take(const Forward& forward) {
   if (forward.direction == Direction::kPeerToClient && IsConnection(forward.link)) {
     StreamConnection* connection = streams_.Find(forward.link);

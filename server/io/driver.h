@@ -54,6 +54,7 @@ class Driver final : public TransportHost, public StreamHost, public ForwardRepo
   ReceiveBatch& receive_batch() override { return receive_batch_; }
   void OnClientMessage(const Client& client, ByteSpan bytes) override;
   void OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) override;
+  void OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError& error) override;
   void OnBatchEnd() override;
   void OnForwardSent(const Forward& forward, SendResult result) override;
   void OnReceiveMemoryFull() override;

@@ -26,6 +26,10 @@ bool MayBeOfAnEarlierDatagram(int error) {
     case EHOSTDOWN:
     case EPROTO:
     case ENOPROTOOPT:
+    case EMSGSIZE:
+    case EACCES:
+    case ENONET:
+    case EOPNOTSUPP:
       return true;
     default:
       return false;

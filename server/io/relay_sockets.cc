@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "common/base/check.h"
+#include "server/io/error_queue.h"
 
 namespace turnpike {
 namespace {
@@ -11,10 +12,14 @@ namespace {
 // wmem_max.
 constexpr int kRelayBuffer = 512 << 10;
 
+// Errors read per event; what is left wakes the loop again, after the others' turn.
+constexpr int kErrorsPerEvent = 16;
+
 }  // namespace
 
 std::expected<void, OpenError> RelaySockets::Open(RelayId relay, const TransportAddress& bind) {
-  auto socket = OpenUdpSocket(bind, {.receive_buffer = kRelayBuffer, .send_buffer = kRelayBuffer});
+  auto socket = OpenUdpSocket(
+      bind, {.queue_errors = true, .receive_buffer = kRelayBuffer, .send_buffer = kRelayBuffer});
   if (!socket) {
     last_errno_ = socket.error();
     return std::unexpected(last_errno_ == EADDRINUSE ? OpenError::kPortInUse
@@ -64,6 +69,15 @@ RelaySockets::RelaySocket& RelaySockets::Place(RelayId relay) {
 }
 
 void RelaySockets::RelaySocket::OnReadable() { owner->Receive(*this); }
+void RelaySockets::RelaySocket::OnErrorQueued() { owner->ReadErrors(*this); }
+
+void RelaySockets::ReadErrors(const RelaySocket& relay) {
+  for (int i = 0; i < kErrorsPerEvent; ++i) {
+    const auto error = TakeError(relay.socket);
+    if (!error) return;
+    if (error->icmp) host_.OnPeerError(relay.id, PeerAddress(error->to), *error->icmp);
+  }
+}
 
 void RelaySockets::Receive(RelaySocket& relay) {
   // One batch per event: what is left comes back with the next poll, after the others' turn.

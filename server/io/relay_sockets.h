@@ -42,6 +42,7 @@ class RelaySockets {
  private:
   struct RelaySocket {
     void OnReadable();
+    void OnErrorQueued();
 
     UdpSocket socket;
     RelayId id;
@@ -56,6 +57,7 @@ class RelaySockets {
   RelaySocket* At(RelayId relay);
   RelaySocket& Place(RelayId relay);
   void Receive(RelaySocket& relay);
+  void ReadErrors(const RelaySocket& relay);
 
   uv_loop_t* loop_;
   TransportHost& host_;

@@ -36,6 +36,9 @@ class TransportHost {
   // OnPeerDatagram takes one datagram that came in at the relay socket of `relay`.
   virtual void OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) = 0;
 
+  // OnPeerError takes what ICMP said about a datagram that left from `relay` for `peer`.
+  virtual void OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError& error) = 0;
+
   // OnBatchEnd says that the whole batch has been handed over.
   virtual void OnBatchEnd() = 0;
 };

@@ -26,6 +26,9 @@ void SetTuning(int fd, bool is_v4, const UdpSocketOptions& options) {
   SetOption(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (options.receive_buffer > 0) SetOption(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
   if (options.send_buffer > 0) SetOption(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
+  if (options.queue_errors) {
+    SetOption(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_RECVERR : IPV6_RECVERR, 1);
+  }
   // Without DF, large datagrams are fragmented rather than lost, and nobody's forged ICMP message
   // can shrink a path.
   if (is_v4) SetOption(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);

@@ -13,6 +13,7 @@ namespace turnpike {
 struct UdpSocketOptions {
   bool share_port = false;         // SO_REUSEPORT: each worker has a socket on the same address
   bool learn_destination = false;  // IP_PKTINFO: which own address was asked (wildcard sockets)
+  bool queue_errors = false;       // IP_RECVERR: ICMP messages wait in the error queue, to be read
   int receive_buffer = 0;          // bytes; the kernel caps it at rmem_max, and sends at wmem_max
   int send_buffer = 0;
 };

@@ -60,7 +60,8 @@ class UvHandle {
   H* handle_ = nullptr;
 };
 
-// UvPoll calls `Owner::OnReadable()` while the socket `fd` has something to read. The owner closes
+// UvPoll calls `Owner::OnReadable()` while the socket `fd` has something to read, and before it
+// `Owner::OnErrorQueued()`, if the owner has that, when an error is to be read. The owner closes
 // the descriptor after the UvPoll is gone.
 class UvPoll {
  public:
@@ -95,6 +96,10 @@ class UvPoll {
       uv_fileno(reinterpret_cast<uv_handle_t*>(handle), &fd);
       getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &size);
       uv_poll_start(handle, UV_READABLE, &OnPoll<Owner>);
+      // A queue that nobody reads would wake the loop for ever.
+      if constexpr (requires(Owner& owner) { owner.OnErrorQueued(); }) {
+        static_cast<Owner*>(handle->data)->OnErrorQueued();
+      }
     }
     static_cast<Owner*>(handle->data)->OnReadable();
   }

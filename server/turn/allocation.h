@@ -97,6 +97,7 @@ struct Allocation {
   uint32_t forwards_out = 0;
   AllocationState state = AllocationState::kFree;
   bool awaits_open = false;  // an OpenRelay is not answered yet
+  uint8_t icmp_count = 0;    // ICMP messages passed on in the second from icmp_since on
   std::array<Leg, 2> legs;
   ShortList<Channel, 2> channels;
   ShortList<Permission, 2> permissions;
@@ -108,6 +109,7 @@ struct Allocation {
   SessionId session{};
   CloseReason close_reason = CloseReason::kExpired;
   MonoTime created_at;
+  MonoTime icmp_since;
   WallTime ended_at{};
   std::unique_ptr<Opening> opening;
 

@@ -132,15 +132,19 @@ std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, Addres
   return forward;
 }
 
+stun::TransactionId TurnServer::Impl::NewIndicationId() {
+  stun::TransactionId id;
+  ByteWriter writer(id);
+  writer.WriteU32(indication_prefix_);
+  writer.WriteU64(++indication_count_);
+  return id;
+}
+
 // WriteDataHeader writes what stands before the payload in a Data indication (§11.3). It is written
 // by hand, since MessageBuilder would copy the payload.
 void TurnServer::Impl::WriteDataHeader(Forward& forward, const TransportAddress& peer) {
   const size_t address_size = PeerAddressSize(peer);
-  stun::TransactionId id;
-  ByteWriter id_writer(id);
-  id_writer.WriteU32(indication_prefix_);
-  id_writer.WriteU64(++indication_count_);
-
+  const stun::TransactionId id = NewIndicationId();
   ByteWriter writer(forward.header);
   writer.WriteU16(stun::MessageType(stun::Class::kIndication, stun::Method::kData));
   writer.WriteU16(static_cast<uint16_t>(forward.wire_bytes - stun::kHeaderSize));

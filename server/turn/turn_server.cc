@@ -20,6 +20,9 @@ std::optional<Forward> TurnServer::OnPeerDatagram(RelayId relay, const PeerAddre
                                                   ByteSpan bytes, Now now) {
   return impl_->OnPeerDatagram(relay, peer, bytes, now);
 }
+void TurnServer::OnIcmp(RelayId relay, const PeerAddress& peer, const IcmpError& error, Now now) {
+  impl_->OnIcmp(relay, peer, error, now);
+}
 void TurnServer::OnSent(const Forward& forward, SendResult result, Now now) {
   impl_->OnSent(forward, result, now);
 }

@@ -52,6 +52,10 @@ class TurnServer {
   std::optional<Forward> OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
                                         Now now);
 
+  // OnIcmp takes an ICMP message about a datagram that went from `relay` to `peer`. The client
+  // hears of it by a Data indication (RFC 8656 §11.5), which is an output and never billed.
+  void OnIcmp(RelayId relay, const PeerAddress& peer, const IcmpError& error, Now now);
+
   // OnSent reports what became of a Forward. It is where bytes become billable.
   void OnSent(const Forward& forward, SendResult result, Now now);
 

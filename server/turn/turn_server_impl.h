@@ -67,6 +67,7 @@ class TurnServer::Impl {
   std::optional<Forward> OnClientDatagram(const Client& client, ByteSpan bytes, Now now);
   std::optional<Forward> OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
                                         Now now);
+  void OnIcmp(RelayId relay, const PeerAddress& peer, const IcmpError& error, Now now);
   void OnSent(const Forward& forward, SendResult result, Now now);
   void OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result, Now now);
   void OnLinkClosed(LinkId link, Now now);
@@ -100,6 +101,7 @@ class TurnServer::Impl {
   std::optional<Forward> ToClient(Allocation& allocation, AddressFamily family,
                                   const TransportAddress& peer, ByteSpan payload, MonoTime now);
   void WriteDataHeader(Forward& forward, const TransportAddress& peer);
+  stun::TransactionId NewIndicationId();
   std::nullopt_t Drop(DropReason reason, Allocation* allocation);
   TransportAddress Canonical(TransportAddress peer) const;
   TransportAddress Bound(TransportAddress peer) const;

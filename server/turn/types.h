@@ -69,6 +69,13 @@ enum class OpenError : uint8_t {
   kNoSlot,      // no slot for the session's counters: 508 rather than served unbilled
 };
 
+// IcmpError is an ICMP message that a datagram to a peer met with, as the peer's family numbers it.
+struct IcmpError {
+  uint8_t type = 0;
+  uint8_t code = 0;
+  uint32_t mtu = 0;  // of the next hop, where the message names one; else 0
+};
+
 // SendMessage asks for a STUN message to be sent to a client. It is never billed and, over UDP, may
 // be lost.
 struct SendMessage {

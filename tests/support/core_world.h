@@ -122,10 +122,11 @@ class CoreWorld {
   // TakeMessage returns the oldest message sent to `client` that was not taken yet.
   std::optional<Bytes> TakeMessage(const Client& client);
 
-  // BindOf returns where a relay is bound, SlotOf the slot of the session that owns it; SessionOf
-  // what was said about that session when the slot was asked for.
+  // BindOf returns where a relay is bound, IdOf its id, SlotOf the slot of the session that owns
+  // it; SessionOf what was said about that session when the slot was asked for.
   TransportAddress BindOf(const std::string& relay) const { return relays_.at(relay).bind; }
   SlotId SlotOf(const std::string& relay) const { return relays_.at(relay).slot; }
+  RelayId IdOf(const std::string& relay) const { return relays_.at(relay).id; }
   const SessionInfo& SessionOf(const std::string& relay) const { return relays_.at(relay).session; }
 
   // NewCredentials and SetOptions change the rules of a running server.

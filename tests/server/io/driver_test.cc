@@ -42,6 +42,27 @@ TEST_CASE("a call over IPv4 and over IPv6: payload is echoed and counted to the 
   }
 }
 
+TEST_CASE("8656_11_5_the_client_hears_that_a_peer_port_is_closed_and_is_not_billed_for_it") {
+  IoWorld world;
+  const TransportAddress server = *world.driver.ListenUdp(Address("127.0.0.1:0"));
+  const TransportAddress closed = TestSocket(Address("127.0.0.1:0")).address();
+  LiveClient client(Address("127.0.0.1:0"), server, Alice());
+  REQUIRE(world.Allocate(client));
+  REQUIRE(world.Bind(client, closed));
+  client.SendTo(closed, "anybody?");
+  std::optional<TestSocket::Datagram> told;
+  REQUIRE(world.Until([&] { return (told = client.socket().TryReceive()).has_value(); }));
+  const auto message = stun::MessageView::Parse(AsBytes(told->bytes));
+  REQUIRE(message);
+  CHECK(message->method() == stun::Method::kData);
+  CHECK(stun::DecodeXorAddress(*message->Find(stun::AttributeType::kXorPeerAddress),
+                               message->transaction_id()) == closed);
+  CHECK(AsText(*message->Find(stun::AttributeType::kIcmp)) ==
+        std::string_view("\x00\x00\x06\x03\x00\x00\x00\x00", 8));
+  const SlotSnapshot slot = world.slots->Read(world.slots->UsedSlots()[0]);
+  CHECK(slot.totals.payload_bytes == std::array<uint64_t, 2>{8, 0});
+}
+
 TEST_CASE("a released allocation closes its socket and its slot") {
   IoWorld world;
   const TransportAddress server = *world.driver.ListenUdp(Address("127.0.0.1:0"));

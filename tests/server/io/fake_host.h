@@ -24,12 +24,21 @@ class FakeHost final : public TransportHost {
     std::string bytes;
   };
 
+  struct PeerError {
+    RelayId relay;
+    PeerAddress peer;
+    IcmpError error;
+  };
+
   ReceiveBatch& receive_batch() override { return batch_; }
   void OnClientMessage(const Client& client, ByteSpan bytes) override {
     from_clients.push_back({client, std::string(AsText(bytes))});
   }
   void OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) override {
     from_peers.push_back({relay, peer, std::string(AsText(bytes))});
+  }
+  void OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError& error) override {
+    errors.push_back({relay, peer, error});
   }
   void OnBatchEnd() override {
     ++batches;
@@ -38,6 +47,7 @@ class FakeHost final : public TransportHost {
 
   std::vector<FromClient> from_clients;
   std::vector<FromPeer> from_peers;
+  std::vector<PeerError> errors;
   int batches = 0;
   Counter overflows;
 

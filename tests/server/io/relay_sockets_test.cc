@@ -54,6 +54,47 @@ TEST_CASE("a port in use, and descriptors that ran out, are told apart") {
   CHECK(relays.Open(Id(1, 0), Address("127.0.0.1:0")).has_value());
 }
 
+TEST_CASE("8656_11_5_a_closed_port_of_a_peer_is_reported_once_and_leaves_nothing_to_wake_for") {
+  for (const char* loopback : {"127.0.0.1:0", "[::1]:0"}) {
+    CAPTURE(std::string(loopback));
+    UvLoop loop;
+    FakeHost host;
+    RelaySockets relays(loop.get(), host);
+    REQUIRE(relays.Open(Id(1, 0), Address(loopback)).has_value());
+    UdpSocket& socket = *relays.Find(Id(1, 0));
+    const TransportAddress closed = TestSocket(Address(loopback)).address();
+    TestSocket open(Address(loopback));
+    FakeReports reports;
+    Outbox outbox(reports);
+    // What follows a rejected datagram is sent all the same, in one batch and in the next.
+    const std::string payload = "x";
+    for (int flush = 0; flush < 2; ++flush) {
+      for (const TransportAddress& to : {closed, open.address(), closed, open.address()}) {
+        Forward forward;
+        forward.to = to;
+        forward.payload = AsBytes(payload);
+        outbox.Add(socket, forward);
+      }
+      outbox.Flush();
+    }
+    CHECK(reports.reports.size() == 8);
+    for (const auto& [bytes, result] : reports.reports) CHECK(result.has_value());
+    for (int i = 0; i < 4; ++i) CHECK(open.Receive().bytes == "x");
+    open.Send("answer", LocalAddress(socket));
+    REQUIRE(LoopUntil(loop.get(),
+                      [&] { return host.errors.size() == 4 && host.from_peers.size() == 1; }));
+    const bool is_v4 = closed.ip.is_v4();
+    for (const auto& error : host.errors) {
+      CHECK(error.relay == Id(1, 0));
+      CHECK(error.peer == PeerAddress(closed));
+      CHECK(error.error.type == (is_v4 ? 3 : 1));  // destination unreachable
+      CHECK(error.error.code == (is_v4 ? 3 : 4));  // port unreachable
+    }
+    pollfd idle{.fd = socket.fd.get(), .events = POLLIN, .revents = 0};
+    CHECK(poll(&idle, 1, 0) == 0);
+  }
+}
+
 TEST_CASE("a closed relay is not found, and its place is used again under another id") {
   UvLoop loop;
   FakeHost host;
@@ -77,6 +118,7 @@ TEST_CASE("a relay that is closed by its own datagram hands over nothing more") 
       ++datagrams;
       relays->Close(relay);
     }
+    void OnPeerError(RelayId, const PeerAddress&, const IcmpError&) override {}
     void OnBatchEnd() override { batch.Reset(); }
     Counter overflows;
     ReceiveBatch batch{overflows};
