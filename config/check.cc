@@ -44,6 +44,7 @@ void CheckListeners(const Config& config, Findings& findings) {
 
 void CheckRelayAddresses(const Config& config, Findings& findings) {
   std::set<IpAddress> bound;
+  std::set<IpAddress> advertised;
   for (size_t i = 0; i < config.relay.addresses.size(); ++i) {
     const RelayAddressConfig& entry = config.relay.addresses[i];
     const std::string key = Indexed("relay.addresses", i);
@@ -54,6 +55,12 @@ void CheckRelayAddresses(const Config& config, Findings& findings) {
                                       "relay.addresses to have it found");
     } else if (!bound.insert(entry.bind).second) {
       findings.Add(key + ".bind", entry.bind.ToString() + " is bound by an entry before it");
+    } else if (const IpAddress seen = entry.advertise.value_or(entry.bind);
+               !entry.advertise_auto && !advertised.insert(seen).second) {
+      // The server tells its relays apart by what peers see: two behind one address would get each
+      // other's datagrams.
+      findings.Add(key + (entry.advertise ? ".advertise" : ".bind"),
+                   seen.ToString() + " is what peers see of an entry before it; give each its own");
     }
     if (!entry.advertise) continue;
     if (entry.advertise->is_unspecified()) {

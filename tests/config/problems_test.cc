@@ -152,6 +152,13 @@ TEST_CASE("relay addresses make sense") {
       "or remove relay.addresses to have it found\n");
   CHECK(addresses("{bind: 10.0.0.5}, {bind: 10.0.0.5}") ==
         "turnpike.yaml:1: relay.addresses[1].bind: 10.0.0.5 is bound by an entry before it\n");
+  CHECK(addresses("{bind: 10.0.0.5, advertise: 203.0.113.7}, "
+                  "{bind: 10.0.0.6, advertise: 203.0.113.7}") ==
+        "turnpike.yaml:1: relay.addresses[1].advertise: 203.0.113.7 is what peers see of an entry "
+        "before it; give each its own\n");
+  CHECK(addresses("{bind: 10.0.0.5, advertise: 10.0.0.6}, {bind: 10.0.0.6}") ==
+        "turnpike.yaml:1: relay.addresses[1].bind: 10.0.0.6 is what peers see of an entry before "
+        "it; give each its own\n");
   CHECK(addresses("{bind: 10.0.0.5, advertise: \"2001:db8::1\"}") ==
         "turnpike.yaml:1: relay.addresses[0].advertise: 2001:db8::1 is not of the family of "
         "10.0.0.5; "
