@@ -40,7 +40,9 @@ void UdpSocket::SetDontFragment(bool on, bool is_v4) {
   if (on == dont_fragment) return;
   dont_fragment = on;
   if (is_v4) {
-    SetOption(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT);
+    // PROBE sets DF and leaves the path's MTU to the client: with DO the kernel would refuse what
+    // it takes for too large, and the client would not get the router's answer.
+    SetOption(fd.get(), IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT);
   } else {
     SetOption(fd.get(), IPPROTO_IPV6, IPV6_DONTFRAG, on ? 1 : 0);
   }

@@ -148,7 +148,7 @@ TEST_CASE("8656_11_1_dont_fragment_is_set_for_the_datagram_that_asks_and_cleared
   outbox.Add(socket, ToPeer(peer.address(), "plain"));
   outbox.Add(socket, forward);
   outbox.Flush();
-  CHECK(discover() == IP_PMTUDISC_DO);
+  CHECK(discover() == IP_PMTUDISC_PROBE);
   outbox.Add(socket, ToPeer(peer.address(), "plain again"));
   outbox.Flush();
   CHECK(discover() == IP_PMTUDISC_DONT);
