@@ -24,6 +24,10 @@ class Failure(Exception):
     """A test found that something is not as it must be."""
 
 
+class Skipped(Exception):
+    """A test cannot run here: what it needs is not installed."""
+
+
 def check(condition: bool, what: str) -> None:
     """Fails the test with `what` unless `condition` holds."""
     if not condition:

@@ -1,0 +1,55 @@
+"""Serves the page to a browser on loopback, hands it its plan and takes its results."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascript")}
+
+
+class PageServer:
+    """A page from http://127.0.0.1 is a secure context, so it may use fake cameras."""
+
+    def __init__(self, cases: list[dict[str, Any]]):
+        self.results: dict[str, dict[str, Any]] = {}
+        results = self.results
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/plan":
+                    self.answer(json.dumps({"cases": cases}).encode(), "application/json")
+                elif self.path in FILES:
+                    name, kind = FILES[self.path]
+                    self.answer((HERE / name).read_bytes(), kind)
+                else:
+                    self.send_error(404)
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                results[body["name"]] = body
+                self.answer(b"{}", "application/json")
+
+            def answer(self, body: bytes, kind: str) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._http.server_port}/"
+        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
