@@ -17,6 +17,10 @@ namespace {
 // Reads per readiness event: a fast sender lets the others have their turn.
 constexpr int kMaxReads = 4;
 
+// Without an allocation no client has a reason to send a larger message, and half of one should not
+// hold 64 KiB of memory per connection.
+constexpr size_t kMaxPartialWithoutAllocation = 8192;
+
 // The first byte of a TLS connection is the content type `handshake` (RFC 8446 §5.1).
 constexpr uint8_t kTlsHandshakeByte = 0x16;
 
@@ -154,6 +158,10 @@ void StreamConnection::HandOver(ByteSpan stream) {
     has_served_ = true;
     last_message_ = hub_.host().now().mono;
     hub_.host().OnClientMessage(client_, (*frame)->message);
+  }
+  if (stream.size() - used > kMaxPartialWithoutAllocation &&
+      !hub_.host().HasAllocation(client_.link)) {
+    End(ConnectionEnd::kNotTurn);
   }
   const ByteSpan rest = stream.subspan(end_ ? stream.size() : used);
   if (rest.empty()) {

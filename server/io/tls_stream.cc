@@ -77,6 +77,8 @@ TlsStream::TlsStream(const TlsContext& context, WriteQueue& out)
   BIO* bio = Bio::New(this);
   SSL_set_bio(ssl_.get(), bio, bio);  // takes the one reference
   SSL_set_accept_state(ssl_.get());
+  // There is no renegotiation, so what only a handshake needs is given back after it.
+  SSL_set_shed_handshake_config(ssl_.get(), 1);
 }
 
 TlsStream::~TlsStream() = default;

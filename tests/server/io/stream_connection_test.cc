@@ -44,6 +44,7 @@ TEST_CASE("8656_12_5 many messages in one segment, and the largest ones") {
   std::string stream = StunOf();
   for (int i = 0; i < 200; ++i) stream += MessageOf(std::string(static_cast<size_t>(i), 'x'));
   stream += LargestChannelData() + '\0';
+  world.host.allocated.insert(world.link);
   stream += StunOf(65532);
   std::string_view left = stream;
   REQUIRE(world.Until([&] {
@@ -65,6 +66,7 @@ TEST_CASE("received bytes stay while they may still be sent on") {
   std::vector<UniqueFd> clients;
   for (int i = 0; i < 40; ++i) {
     clients.push_back(world.Connect());
+    world.host.allocated.insert(world.link);
     world.Write(clients.back(), StunOf(20'000));
   }
   // All in one turn: more than the receive memory holds, so the host is asked to send in between.
@@ -91,6 +93,21 @@ TEST_CASE("what is no TURN closes the connection and is counted") {
     CHECK(world.host.closed == std::vector{world.link});
     CHECK(world.stats.connections[static_cast<size_t>(Transport::kTcp)].Get() == 0);
   }
+}
+
+TEST_CASE("without an allocation half of a large message is not waited for") {
+  StreamWorld world;
+  const UniqueFd client = world.Connect();
+  const UniqueFd other = world.Connect();
+  world.host.allocated.insert(world.link);
+  const std::string large = StunOf(65532).substr(0, 9000);
+  world.Write(client, StunOf() + large);
+  world.Write(other, StunOf() + large);
+  world.Turn();
+  CHECK(world.host.messages.size() == 2);
+  CHECK(world.hub.size() == 1);
+  CHECK(world.hub.Find(world.link) != nullptr);
+  CHECK(world.Closed(ConnectionEnd::kNotTurn) == 1);
 }
 
 TEST_CASE("garbage behind a message ends the connection after that message") {
