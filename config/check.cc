@@ -74,6 +74,30 @@ void CheckRelayAddresses(const Config& config, Findings& findings) {
   }
 }
 
+void CheckAlternates(const Config& config, Findings& findings) {
+  for (size_t i = 0; i < config.alternate_servers.size(); ++i) {
+    const AlternateServerConfig& each = config.alternate_servers[i];
+    const std::string key = Indexed("alternate_servers", i) + ".address";
+    if (findings.IsBad(Indexed("alternate_servers", i))) continue;
+    if (each.address.is_unspecified()) {
+      findings.Add(key, each.address.ToString() + " can be reached by nobody; name one address");
+      continue;
+    }
+    for (const Listener& listener : config.listen) {
+      const uint16_t port = IsSecure(listener.transport) ? each.tls_port : each.port;
+      if (listener.address != TransportAddress{each.address, port}) continue;
+      findings.Add(key, listener.address.ToString() +
+                            " is this server itself: clients would go round in circles; name "
+                            "another server");
+      break;
+    }
+  }
+  if (config.redirect == Redirect::kAlways && config.alternate_servers.empty() &&
+      !findings.IsBad("alternate_servers")) {
+    findings.Add("redirect", "there is nowhere to send clients to; add alternate_servers");
+  }
+}
+
 void CheckUsers(const Config& config, Findings& findings) {
   const Config::Auth& auth = config.auth;
   const bool may_be_misspelt = findings.IsBad("auth.users") || findings.IsBad("auth.secrets") ||
@@ -148,6 +172,7 @@ void FillIn(Config& config, const std::string& directory) {
 void CheckWhole(const Config& config, Findings& findings) {
   CheckListeners(config, findings);
   CheckRelayAddresses(config, findings);
+  CheckAlternates(config, findings);
   CheckUsers(config, findings);
   CheckLimits(config, findings);
   CheckTls(config, findings);

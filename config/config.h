@@ -31,6 +31,16 @@ struct RelayAddressConfig {
 // TlsVersion is a protocol version that `tls.versions` may name.
 enum class TlsVersion : uint8_t { k12, k13 };
 
+// Redirect says when new clients are sent to `alternate_servers`.
+enum class Redirect : uint8_t { kDraining, kAlways };
+
+struct AlternateServerConfig {
+  IpAddress address;
+  uint16_t port = 3478;
+  uint16_t tls_port = 5349;
+  std::string domain;  // empty: clients are not told
+};
+
 struct PortRange {
   uint16_t first = 10000;
   uint16_t last = 60000;
@@ -60,6 +70,9 @@ struct Config {
       IpSet deny;
     } peers;
   } relay;
+
+  std::vector<AlternateServerConfig> alternate_servers;
+  Redirect redirect = Redirect::kDraining;
 
   struct Auth {
     std::string realm = "turnpike";

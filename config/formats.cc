@@ -139,6 +139,13 @@ std::span<const NamedValue<TlsVersion>> Words() {
 }
 
 template <>
+std::span<const NamedValue<Redirect>> Words() {
+  static constexpr std::array<NamedValue<Redirect>, 2> kWords = {
+      {{"draining", Redirect::kDraining}, {"always", Redirect::kAlways}}};
+  return kWords;
+}
+
+template <>
 std::span<const NamedValue<LogLevel>> Words() {
   static constexpr std::array<NamedValue<LogLevel>, 4> kWords = {{{"debug", LogLevel::kDebug},
                                                                   {"info", LogLevel::kInfo},

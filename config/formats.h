@@ -133,6 +133,8 @@ std::span<const NamedValue<Transport>> Words();
 template <>
 std::span<const NamedValue<TlsVersion>> Words();
 template <>
+std::span<const NamedValue<Redirect>> Words();
+template <>
 std::span<const NamedValue<LogLevel>> Words();
 template <>
 std::span<const NamedValue<LogFormat>> Words();

@@ -54,6 +54,21 @@ constexpr Key kKeys[] = {
                                           "Ranges to deny although the built-in rule allows them.",
                                           "[198.41.0.0/24]"),
 
+    Entries<MEMBER(alternate_servers), kPrintNothing>(
+        "alternate_servers", "Servers that new clients can be sent to (300, Try Alternate).",
+        "[{address: 203.0.113.9, domain: relay-2.example}]"),
+    Value<Address, MEMBER(alternate_servers.back().address)>(
+        "alternate_servers[].address",
+        "Its address; only clients of the same family are sent there.", "", Presence::kRequired),
+    Value<Port, MEMBER(alternate_servers.back().port)>("alternate_servers[].port",
+                                                       "Its port for udp and tcp.", "3478"),
+    Value<Port, MEMBER(alternate_servers.back().tls_port)>("alternate_servers[].tls_port",
+                                                           "Its port for tls.", "5349"),
+    Value<Text<1, 255>, MEMBER(alternate_servers.back().domain)>(
+        "alternate_servers[].domain", "The name in its certificate.", "clients are not told"),
+    Value<Word<Redirect>, MEMBER(redirect)>(
+        "redirect", "When new clients are sent to alternate_servers; calls in progress stay."),
+
     Section("auth", "Who may allocate. At least one secret or user is needed."),
     Value<Text<1, 127>, MEMBER(auth.realm)>(
         "auth.realm", "The realm of every username; clients lose their calls when it changes."),

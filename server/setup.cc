@@ -114,6 +114,10 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
   options.max_permissions = config.limits.permissions_per_allocation;
   options.max_channels = config.limits.channels_per_allocation;
   options.max_allocations_per_username = config.limits.allocations_per_username;
+  for (const config::AlternateServerConfig& each : config.alternate_servers) {
+    options.alternate_servers.push_back({each.address, each.port, each.tls_port, each.domain});
+  }
+  options.redirect_always = config.redirect == config::Redirect::kAlways;
   return options;
 }
 

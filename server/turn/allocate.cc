@@ -45,6 +45,10 @@ Handled TurnServer::Impl::OnAllocate(const Request& request) {
   const auto transport = message.Find(AttributeType::kRequestedTransport);
   if (!transport) return std::unexpected(ErrorStatus::kBadRequest);
   if ((*transport)[0] != kProtocolUdp) return std::unexpected(ErrorStatus::kUnsupportedTransport);
+  // §7.2: "At any point, a server MAY choose to reject the request with a 300 (Try Alternate)
+  // error". Here the request is authenticated and its 5-tuple is free; what this server could not
+  // do the other one may be able to.
+  if (Redirects(request.from.client)) return std::unexpected(ErrorStatus::kTryAlternate);
   // Step 4: DONT-FRAGMENT is supported.
   // Step 5: RESERVATION-TOKEN together with EVEN-PORT, REQUESTED-ADDRESS-FAMILY or
   // ADDITIONAL-ADDRESS-FAMILY: 400. Whether the token is valid is seen when all else is.

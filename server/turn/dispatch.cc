@@ -158,6 +158,7 @@ void TurnServer::Impl::RejectWith(const Recipient& to, ErrorStatus status) {
   CountError(to.method, static_cast<uint16_t>(status));
   Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
     builder.AddErrorCode(static_cast<uint16_t>(status));
+    if (status == ErrorStatus::kTryAlternate) AddAlternate(builder, to.client);
   });
 }
 

@@ -24,6 +24,14 @@ struct RelayAddress {
   IpAddress advertise;
 };
 
+// AlternateServer is another server that clients can be sent to (RFC 8489 §10).
+struct AlternateServer {
+  IpAddress ip;
+  uint16_t port = 0;      // for clients over UDP and TCP
+  uint16_t tls_port = 0;  // for clients over TLS and DTLS
+  std::string domain;     // that its certificate names, at most 255 bytes; empty: not told
+};
+
 // TurnOptions are the rules one core serves by. Shared parts are immutable; a reload swaps the
 // whole.
 struct TurnOptions {
@@ -40,6 +48,11 @@ struct TurnOptions {
   uint32_t max_channels = 100;                            // per allocation; more get 508
   uint32_t max_allocations = 0;                           // per core; 0: as the ports allow
   uint32_t max_allocations_per_username = 0;              // 0: no limit; more get 486
+
+  // Where new clients are sent while the core drains, or always; by turns among those of the
+  // client's family. A client that has none is served, or refused, as if there were no list.
+  std::vector<AlternateServer> alternate_servers;
+  bool redirect_always = false;
 };
 
 }  // namespace turnpike

@@ -21,6 +21,7 @@ namespace turnpike {
 
 // ErrorStatus is the code of an error response (RFC 8489 §14.8, RFC 8656 §19).
 enum class ErrorStatus : uint16_t {
+  kTryAlternate = 300,
   kBadRequest = 400,
   kUnauthenticated = 401,
   kForbidden = 403,
@@ -140,6 +141,10 @@ class TurnServer::Impl {
   bool SupportsFamily(AddressFamily family) const;
   Duration GrantedLifetime(std::optional<uint32_t> requested) const;
 
+  // redirect.cc: other servers.
+  bool Redirects(const Client& client) const;
+  void AddAlternate(stun::MessageBuilder& builder, const Client& client);
+
   // lifecycle.cc: how allocations end.
   void Settle(Allocation& allocation, Now now);
   Allocation* FindSettled(const FiveTuple& tuple, Now now);
@@ -164,6 +169,7 @@ class TurnServer::Impl {
   std::deque<Output> outputs_;
   size_t live_count_ = 0;
   bool draining_ = false;
+  size_t next_alternate_ = 0;  // whose turn it is
 
   // The current bucket and the wall time for which it holds.
   BucketIndex bucket_;

@@ -40,6 +40,21 @@ TEST_CASE("without configured relay addresses the host's own serve, or the start
   CHECK(ResolveRelayAddresses(config, {}).error().find("relay.addresses") != std::string::npos);
 }
 
+TEST_CASE("alternate servers reach the core, and whether they are always used") {
+  config::Config config;
+  config.alternate_servers = {
+      {.address = Ip("203.0.113.9"), .port = 80, .tls_port = 443, .domain = "two.example"}};
+  TurnOptions options = MakeTurnOptions(config, {}, {});
+  REQUIRE(options.alternate_servers.size() == 1);
+  CHECK(options.alternate_servers[0].ip == Ip("203.0.113.9"));
+  CHECK(options.alternate_servers[0].port == 80);
+  CHECK(options.alternate_servers[0].tls_port == 443);
+  CHECK(options.alternate_servers[0].domain == "two.example");
+  CHECK_FALSE(options.redirect_always);
+  config.redirect = config::Redirect::kAlways;
+  CHECK(MakeTurnOptions(config, {}, {}).redirect_always);
+}
+
 TEST_CASE("transports that the server does not have are refused by name") {
   config::Config config;
   config.listen = {{Transport::kUdp, Address("0.0.0.0:3478")},
