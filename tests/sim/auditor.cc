@@ -30,7 +30,7 @@ std::optional<Bytes> PayloadOf(Bytes message) {
   }
   const uint16_t type = Number(message, 0);
   if (type != kSendIndication && type != kDataIndication) return std::nullopt;
-  if (message.size() != 20 + length) return std::nullopt;
+  if (message.size() != 20 + length || length % 4 != 0) return std::nullopt;
   for (size_t at = 20; at + 4 <= message.size();) {
     const size_t size = Number(message, at + 2);
     if (at + 4 + size > message.size()) return std::nullopt;
@@ -61,6 +61,11 @@ void Auditor::TookMessageToClient(const std::string& id, Bytes datagram, Bytes m
   const auto payload = PayloadOf(message);
   if (!payload || !std::ranges::equal(*payload, datagram)) {
     problems_.push_back("session " + id + ": a client got other bytes than the peer sent");
+  }
+  const auto session = books_.sessions.find(id);
+  if (session != books_.sessions.end() && message.size() % 4 != 0 &&
+      (session->second.transport == "tcp" || session->second.transport == "tls")) {
+    problems_.push_back("session " + id + ": a message on a stream is not padded");
   }
   Count(id, 1, datagram.size(), message.size(), now_us);
 }

@@ -12,6 +12,7 @@
 #include "common/metering/ledger_schema.h"
 #include "common/metering/sqlite.h"
 #include "tests/sim/ledger_books.h"
+#include "tests/sim/permission_watch.h"
 #include "tests/sim/report_check.h"
 #include "tests/sim/sim_world.h"
 #include "tests/sim/temp_directory.h"
@@ -89,13 +90,42 @@ TEST_CASE("the auditor sees bytes that changed on the way, and bytes after the e
   Auditor auditor = Filled();
   auditor.TookDatagramToPeer("s1", ChannelData({1, 2}, 0), false, Packet{1, 3}, kAfter);
   CHECK(auditor.problems().size() == 1);
-  auditor.TookMessageToClient("s1", Packet{1, 2}, ChannelData({1}, 0), kAfter);
+  auditor.TookMessageToClient("s1", Packet{1, 2}, ChannelData({1}, 3), kAfter);
   CHECK(auditor.problems().size() == 2);
-  auditor.CloseSession("s1", "expired", kAfter);
+  // On a stream padding is part of the message.
   auditor.TookMessageToClient("s1", Packet{1}, ChannelData({1}, 0), kAfter);
   CHECK(auditor.problems().size() == 3);
-  auditor.OpenSession("s1", Acme());
+  auditor.CloseSession("s1", "expired", kAfter);
+  auditor.TookMessageToClient("s1", Packet{1}, ChannelData({1}, 3), kAfter);
   CHECK(auditor.problems().size() == 4);
+  auditor.OpenSession("s1", Acme());
+  CHECK(auditor.problems().size() == 5);
+}
+
+TEST_CASE("8656_9_only_what_a_client_asked_for_may_cross_and_not_for_ever") {
+  constexpr int64_t kSecond = 1'000'000;
+  // CreatePermission for 1.2.3.4, XORed with the magic cookie.
+  Packet request = {0x00, 0x08, 0, 12, 0x21, 0x12, 0xA4, 0x42};
+  request.resize(20, 9);
+  const Packet address = {0x00, 0x12, 0, 8, 0, 1, 0, 0, 1 ^ 0x21, 2 ^ 0x12, 3 ^ 0xA4, 4 ^ 0x42};
+  request.insert(request.end(), address.begin(), address.end());
+  PermissionWatch watch;
+  watch.AddAlias({10, 0, 0, 5}, {1, 2, 3, 4});
+  CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, false, 0));
+  watch.SawRequest("c", request, 0);
+  CHECK(watch.MayRelay("c", {1, 2, 3, 4}, false, 299 * kSecond));
+  CHECK(watch.MayRelay("c", {10, 0, 0, 5}, false, 0));
+  CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 5}, false, 0));
+  CHECK_FALSE(watch.MayRelay("d", {1, 2, 3, 4}, false, 0));
+  CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, true, 0));
+  CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, false, 300 * kSecond));
+  request[1] = 0x09;  // ChannelBind
+  watch.SawRequest("c", request, 0);
+  CHECK(watch.MayRelay("c", {1, 2, 3, 4}, true, 599 * kSecond));
+  CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, false, 300 * kSecond));
+  CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, true, 600 * kSecond));
+  watch.Forget("c");
+  CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, true, 0));
 }
 
 TEST_CASE("one wrong number anywhere is a difference that names its table") {

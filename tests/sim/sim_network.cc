@@ -131,14 +131,12 @@ void SimWorld::PeerToRelay(const TransportAddress& peer, TransportAddress relay,
 }
 
 void SimWorld::ToPeer(const TransportAddress& from, const TransportAddress& to, Bytes datagram) {
-  const auto is_own = [&](const RelayAddress& own) {
-    return to.ip == own.bind || to.ip == own.advertise;
-  };
-  if (std::ranges::any_of(settings_.options.relay_addresses, is_own)) {
-    return PeerToRelay(from, to, ToVector(datagram));
+  for (const RelayAddress& own : settings_.options.relay_addresses) {
+    // To the advertised address it would have to turn round at the NAT, which few of them allow.
+    if (to.ip == own.bind) return PeerToRelay(from, to, ToVector(datagram));
   }
   if (std::ranges::find(peers_, to) == peers_.end()) {
-    return Problem("a datagram went to " + to.ToString() + ", which nobody may reach");
+    return Problem("a datagram went to " + to.ToString() + ", which does not answer");
   }
   // A peer that echoes, changed, some of what it gets.
   for (uint32_t answers = dice_.Below(3); answers > 0; --answers) {

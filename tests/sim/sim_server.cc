@@ -37,6 +37,12 @@ class FileSizeLimit {
   bool active_ = false;
 };
 
+PermissionWatch::Ip ToIp(const IpAddress& ip) { return {ip.bytes().begin(), ip.bytes().end()}; }
+
+std::string ClientName(const FiveTuple& tuple) {
+  return std::string(TransportName(tuple.transport)) + " " + tuple.client.ToString();
+}
+
 uint64_t SumOf(const std::vector<BillableTotal>& totals) {
   uint64_t sum = 0;
   for (const BillableTotal& total : totals) sum += total.payload_bytes[0] + total.payload_bytes[1];
@@ -72,7 +78,10 @@ std::expected<std::unique_ptr<SimServer>, std::string> SimServer::Start(
   server->ledger_ = std::move(*ledger);
 
   std::vector<IpAddress> binds;
-  for (const RelayAddress& address : s.options.relay_addresses) binds.push_back(address.bind);
+  for (const RelayAddress& address : s.options.relay_addresses) {
+    binds.push_back(address.bind);
+    server->permissions_.AddAlias(ToIp(address.bind), ToIp(address.advertise));
+  }
   server->directory_ = std::make_unique<Directory>(binds, s.min_port, s.max_port);
   for (size_t i = 0; i < s.workers; ++i) {
     Worker& worker = server->workers_.emplace_back();
@@ -123,9 +132,11 @@ void SimServer::OnLinkBytes(LinkId link, Bytes bytes) {
 
 void SimServer::Receive(size_t index, const Client& client, Bytes message) {
   Worker& worker = workers_[index];
+  permissions_.SawRequest(ClientName(client.five_tuple), message, mono_us());
   // The core must not keep a view: it gets a copy that is gone afterwards.
   std::vector<uint8_t> copy(message.begin(), message.end());
   const auto forward = worker.core->OnClientDatagram(client, copy, timeline_.now());
+  if (forward) CheckPermitted(client.five_tuple, forward->to, message[0] >= 0x40);
   Hold(worker, forward, copy, IsStream(client.five_tuple.transport));
 }
 
@@ -140,9 +151,24 @@ void SimServer::OnPeerDatagram(const TransportAddress& relay, const TransportAdd
   bool stream = false;
   if (forward) {
     const auto link = links_.find(forward->link);
-    stream = link != links_.end() && IsStream(link->second.tuple.transport);
+    const Transport transport =
+        link != links_.end() ? link->second.tuple.transport : Transport::kUdp;
+    stream = IsStream(transport);
+    CheckPermitted({.client = forward->to, .server = {}, .transport = transport}, peer, false);
   }
   Hold(worker, forward, copy, stream);
+}
+
+void SimServer::CheckPermitted(const FiveTuple& tuple, const TransportAddress& peer,
+                               bool on_channel) {
+  if (permissions_.MayRelay(ClientName(tuple), ToIp(peer.ip), on_channel, mono_us())) return;
+  wires_.Problem(ClientName(tuple) + " never asked for " + peer.ToString() +
+                 ", or too long ago, and data crosses the relay");
+}
+
+int64_t SimServer::mono_us() const {
+  return std::chrono::floor<std::chrono::microseconds>(timeline_.now().mono.time_since_epoch())
+      .count();
 }
 
 // Hold puts a Forward into the batch, or into the queue of a connection; the batch goes out now or

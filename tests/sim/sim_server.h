@@ -17,6 +17,7 @@
 #include "common/metering/slots.h"
 #include "server/turn/turn_server.h"
 #include "tests/sim/auditor.h"
+#include "tests/sim/permission_watch.h"
 #include "tests/sim/timeline.h"
 #include "tests/support/seeded_random.h"
 
@@ -138,6 +139,7 @@ class SimServer {
   size_t WorkerOf(const TransportAddress& client) const;
   void Receive(size_t worker, const Client& client, Bytes message);
   void Hold(Worker& worker, std::optional<Forward> forward, Bytes input, bool stream);
+  void CheckPermitted(const FiveTuple& tuple, const TransportAddress& peer, bool on_channel);
   void Flush(Worker& worker);
   void Poll(Worker& worker);
   void Execute(Worker& worker, const SendMessage& send);
@@ -153,6 +155,7 @@ class SimServer {
   void Refuse(Worker& worker, const Held& held, DropReason reason);
   std::optional<DropReason> KernelRefuses(const Held& held);
   void MaybeDie();
+  int64_t mono_us() const;
   int64_t now_us() const { return timeline_.now().wall.time_since_epoch().count(); }
 
   const ServerSettings settings_;
@@ -170,6 +173,7 @@ class SimServer {
   std::vector<Worker> workers_;
   std::map<TransportAddress, Socket> sockets_;
   std::map<LinkId, Link> links_;
+  PermissionWatch permissions_;
 };
 
 }  // namespace turnpike::sim

@@ -81,6 +81,7 @@ std::expected<SessionMeter, OpenError> SimServer::TryOpen(Worker& worker, const 
 }
 
 void SimServer::Announce(const SessionInfo& info) {
+  permissions_.Forget(std::string(TransportName(info.transport)) + " " + info.client.ToString());
   auditor_.OpenSession(FormatSessionId(info.id),
                        {.account = info.account,
                         .label = info.label,
@@ -160,6 +161,14 @@ void SimServer::CheckEmpty() {
   if (!sockets_.empty()) wires_.Problem("relay sockets are left open");
   if (directory_->ports_in_use() != 0) wires_.Problem("ports are left in use");
   if (directory_->reservations() != 0) wires_.Problem("reservations are left");
+  // The quota of everybody is free again: one allocation fits into a limit of one.
+  for (const auto& [id, session] : auditor_.books().sessions) {
+    if (!directory_->TakeAllocation(session.username, 1)) {
+      wires_.Problem("the quota of " + session.username + " is not free");
+      return;
+    }
+    directory_->ReturnAllocation(session.username);
+  }
   if (slots_->used() != 0) wires_.Problem("slots are left in use");
   if (auditor_.open_sessions() != 0) wires_.Problem("sessions are left open");
 }

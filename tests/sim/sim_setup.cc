@@ -102,6 +102,21 @@ void SimWorld::MakePeers() {
   ScheduleStranger(dice_.Between(5, 60));
 }
 
+void SimWorld::StepClock() {
+  const auto step =
+      dice_.Percent(50) ? dice_.Milliseconds(1, 20 * 60'000) : dice_.Milliseconds(1, 5 * 3'600'000);
+  timeline_.StepWall(dice_.Percent(50) ? step : -step);
+  Arrive();
+}
+
+void SimWorld::KeepSteppingClock() {
+  After(dice_.Milliseconds(100, 2000), [this] {
+    if (busy_clients_ == 0) return;
+    KeepSteppingClock();
+    StepClock();
+  });
+}
+
 // PlanMisfortunes decides when the clock steps, the disk fills up and the server dies.
 void SimWorld::PlanMisfortunes() {
   loss_percent_ = dice_.Below(15);
@@ -110,14 +125,9 @@ void SimWorld::PlanMisfortunes() {
   const auto when = [this] {
     return dice_.Milliseconds(100, dice_.Percent(50) ? 60'000 : 3'000'000);
   };
-  for (uint32_t i = dice_.Below(8); i > 0; --i) {
-    After(when(), [this] {
-      const auto step = dice_.Percent(50) ? dice_.Milliseconds(1, 20 * 60'000)
-                                          : dice_.Milliseconds(1, 5 * 3'600'000);
-      timeline_.StepWall(dice_.Percent(50) ? step : -step);
-      Arrive();
-    });
-  }
+  for (uint32_t i = dice_.Below(8); i > 0; --i) After(when(), [this] { StepClock(); });
+  // A clock that never rests, while sessions go on.
+  if (dice_.Percent(25)) KeepSteppingClock();
   for (uint32_t i = dice_.Below(3); i > 0; --i) {
     After(when(), [this] { disk_full_ = true; });
     After(when(), [this] { disk_full_ = false; });

@@ -69,6 +69,8 @@ class SimWorld : public Wires, public Surroundings {
   void MakeServerSettings();
   void MakeClients();
   void MakePeers();
+  void StepClock();
+  void KeepSteppingClock();
   void PlanMisfortunes();
 
   // The life of the server.
