@@ -263,7 +263,7 @@ constexpr MetricRow kTable[] = {
      "Requests that were not authenticated, by reason; a first one without credentials is none.",
      ReadAuthFailures},
     {"stun_requests_total", kCounter, "",
-     "STUN messages received, by method and class.", ReadMessages},
+     "STUN requests and indications received and responses sent, by method and class.", ReadMessages},
     {"stun_errors_total", kCounter, "",
      "Error responses to any request, by code.", ReadAllErrors},
     {"turn_ports_in_use", kGauge, "",
