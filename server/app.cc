@@ -11,6 +11,7 @@
 #include "server/host_addresses.h"
 #include "server/io/clock.h"
 #include "server/io/system_random.h"
+#include "server/io/udp_socket.h"
 #include "server/process.h"
 #include "server/setup.h"
 
@@ -41,7 +42,8 @@ std::string Join(const std::vector<std::string>& parts) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config& config) {
+std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config& configured) {
+  const config::Config config = ForHost(configured, HasIpv6());
   std::unique_ptr<App> app(new App);
   app->identity_ = {config.node, config.region, config.edge, kVersion, config.admin.account_series};
   app->max_slots_ = config.metering.slots;

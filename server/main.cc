@@ -64,10 +64,16 @@ int Main(int argc, char** argv) {
   CLI::App cli("turnpiked, a STUN and TURN relay that knows what it relayed", "turnpiked");
   std::string path;
   bool check_only = false;
-  cli.add_option("--config", path, "The configuration file (turnpike.yaml)");
+  cli.add_option("--config", path,
+                 "The configuration file; without it " + std::string(kDefaultPath))
+      ->type_name("FILE");
   cli.add_flag("--check-config", check_only, "Check the configuration and exit");
   cli.set_version_flag("--version", std::string("turnpiked ") + kVersion);
-  CLI11_PARSE(cli, argc, argv);
+  try {
+    cli.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return cli.exit(error) == 0 ? 0 : 2;  // 0: --help and --version; 2 as every command has it
+  }
 
   if (path.empty()) {
     if (access(kDefaultPath, R_OK) != 0) {

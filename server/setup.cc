@@ -65,6 +65,14 @@ std::expected<std::vector<RelayAddress>, std::string> ResolveRelayAddresses(
   return relays;
 }
 
+config::Config ForHost(config::Config config, bool has_ipv6) {
+  const auto lost = [&](const config::Listener& listener) {
+    return !has_ipv6 && !listener.address.ip.is_v4() && listener.address.ip.is_unspecified();
+  };
+  if (!std::ranges::all_of(config.listen, lost)) std::erase_if(config.listen, lost);
+  return config;
+}
+
 std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
     const config::Config& config) {
   std::vector<TransportAddress> listeners;

@@ -18,6 +18,10 @@ namespace turnpike {
 std::expected<std::vector<RelayAddress>, std::string> ResolveRelayAddresses(
     const config::Config& config, const std::vector<IpAddress>& host);
 
+// ForHost returns `config` without the listeners on [::] where the host has no IPv6 and others are
+// left: the default configuration, which has both families, then serves there too.
+config::Config ForHost(config::Config config, bool has_ipv6);
+
 // UdpListeners returns the addresses of the UDP listeners. It fails with a sentence when `listen`
 // has a transport that this server does not have.
 std::expected<std::vector<TransportAddress>, std::string> UdpListeners(

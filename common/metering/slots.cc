@@ -13,7 +13,7 @@ namespace turnpike {
 namespace {
 
 // The free list is refilled ahead of need when fewer than this many slots are left.
-constexpr size_t kFewFreeSlots = kSlotsPerSegment / 4;
+constexpr size_t kFewFreeSlots = kSlotsPerSegment;
 
 uint64_t Checksum(const SlotRecord& record) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(&record);

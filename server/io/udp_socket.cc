@@ -71,4 +71,6 @@ TransportAddress LocalAddress(const UdpSocket& socket) {
   return FromSocketAddress(address);
 }
 
+bool HasIpv6() { return UniqueFd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)).valid(); }
+
 }  // namespace turnpike

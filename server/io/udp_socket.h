@@ -43,4 +43,7 @@ std::expected<UdpSocket, int> OpenUdpSocket(const TransportAddress& bind,
 // LocalAddress reads what a bound socket is bound to; its port when 0 was asked for.
 TransportAddress LocalAddress(const UdpSocket& socket);
 
+// HasIpv6 says whether this host can open IPv6 sockets at all; many a container cannot.
+bool HasIpv6();
+
 }  // namespace turnpike

@@ -15,21 +15,22 @@ struct Range {
 
 // What nobody may reach unless `allow` opens it.
 constexpr Range kClosedIpv4[] = {
-    {{0}, 8},              // this host on this network: RFC 1122 §3.2.1.3
-    {{10}, 8},             // private: RFC 1918
-    {{100, 64}, 10},       // shared, CGNAT: RFC 6598
-    {{127}, 8},            // loopback: RFC 1122 §3.2.1.3
-    {{169, 254}, 16},      // link-local, cloud metadata with it: RFC 3927
-    {{172, 16}, 12},       // private: RFC 1918
-    {{192, 0, 0}, 24},     // IETF protocol assignments: RFC 6890 §2.1
-    {{192, 0, 2}, 24},     // documentation, TEST-NET-1: RFC 5737
-    {{192, 88, 99}, 24},   // 6to4 relay anycast, deprecated: RFC 7526
-    {{192, 168}, 16},      // private: RFC 1918
-    {{198, 18}, 15},       // benchmarking: RFC 2544
-    {{198, 51, 100}, 24},  // documentation, TEST-NET-2: RFC 5737
-    {{203, 0, 113}, 24},   // documentation, TEST-NET-3: RFC 5737
-    {{224}, 4},            // multicast: RFC 5771
-    {{240}, 4},            // reserved: RFC 1112 §4; limited broadcast with it: RFC 919 §7
+    {{0}, 8},                  // this host on this network: RFC 1122 §3.2.1.3
+    {{10}, 8},                 // private: RFC 1918
+    {{100, 64}, 10},           // shared, CGNAT: RFC 6598
+    {{127}, 8},                // loopback: RFC 1122 §3.2.1.3
+    {{168, 63, 129, 16}, 32},  // the one public address that is a cloud's platform service: Azure
+    {{169, 254}, 16},          // link-local, cloud metadata with it: RFC 3927
+    {{172, 16}, 12},           // private: RFC 1918
+    {{192, 0, 0}, 24},         // IETF protocol assignments: RFC 6890 §2.1
+    {{192, 0, 2}, 24},         // documentation, TEST-NET-1: RFC 5737
+    {{192, 88, 99}, 24},       // 6to4 relay anycast, deprecated: RFC 7526
+    {{192, 168}, 16},          // private: RFC 1918
+    {{198, 18}, 15},           // benchmarking: RFC 2544
+    {{198, 51, 100}, 24},      // documentation, TEST-NET-2: RFC 5737
+    {{203, 0, 113}, 24},       // documentation, TEST-NET-3: RFC 5737
+    {{224}, 4},                // multicast: RFC 5771
+    {{240}, 4},                // reserved: RFC 1112 §4; limited broadcast with it: RFC 919 §7
 };
 constexpr Range kClosedIpv6[] = {
     // Only 2000::/3 is global unicast; the rest is reserved: RFC 4291 §2.4. The three ranges around

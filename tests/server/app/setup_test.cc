@@ -40,6 +40,20 @@ TEST_CASE("without configured relay addresses the host's own serve, or the start
   CHECK(ResolveRelayAddresses(config, {}).error().find("relay.addresses") != std::string::npos);
 }
 
+TEST_CASE("a host without IPv6 serves the default configuration over IPv4") {
+  const auto listen = [](const char* address) {
+    return config::Listener{Transport::kUdp, *TransportAddress::Parse(address)};
+  };
+  config::Config config;
+  config.listen = {listen("0.0.0.0:3478"), listen("[::]:3478"), listen("[::1]:3478")};
+  CHECK(ForHost(config, true).listen.size() == 3);
+  const auto left = ForHost(config, false).listen;
+  REQUIRE(left.size() == 2);  // who names an IPv6 address of its own hears that it cannot be had
+  CHECK(left[1].address == *TransportAddress::Parse("[::1]:3478"));
+  config.listen = {listen("[::]:3478")};
+  CHECK(ForHost(config, false).listen.size() == 1);
+}
+
 TEST_CASE("alternate servers reach the core, and whether they are always used") {
   config::Config config;
   config.alternate_servers = {

@@ -44,6 +44,9 @@ constexpr Row kTable[] = {
     {"10.0.0.0", false},
     {"10.255.255.255", false},
     {"11.0.0.0", true},
+    // Azure's platform address, and its neighbour
+    {"168.63.129.16", false},
+    {"168.63.129.17", true},
     // 100.64.0.0/10, shared (RFC 6598); Alibaba's metadata address in it
     {"100.63.255.255", true},
     {"100.64.0.0", false},
