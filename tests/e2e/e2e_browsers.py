@@ -17,6 +17,7 @@ import struct
 from typing import Any
 
 import e2e_relay_exact as exact
+import prometheus
 import usage
 from browser import launch, namespace
 from browser.page_server import PageServer
@@ -31,6 +32,8 @@ MEDIA_SECONDS = 3
 # An ICE check has 20 bytes of header and at most 140 of attributes here; what a browser sends while
 # it closes (RTCP, DTLS alerts) is no larger.
 SMALL = 160
+# No browser sends larger datagrams to a peer.
+DATAGRAM = 1_500
 # Packets between the last look at getStats and the release of the allocation.
 FAREWELL = 8
 # Firefox does not count its checks. It answers and sends some at the start, then one each 5 s.
@@ -51,8 +54,9 @@ def run(ctx: Context, browser: str) -> None:
     cases = [make_case(ctx, browser, name, url) for name, url in urls(server, tap.port).items()]
     results = browse(ctx, browser, cases, authority)
     rows = ended_sessions(ctx, server, cases)
+    overflows = int(prometheus.total(prometheus.scrape(server), "turn_receive_overflows_total"))
     for case in cases:
-        check_case(browser, case, results[case["name"]], rows, tap)
+        check_case(browser, case, results[case["name"]], rows, tap, overflows)
     server.stop()
     check_equal(ended_sessions(ctx, server, cases), rows, "sessions after the server has stopped")
 
@@ -128,7 +132,7 @@ def ended_sessions(ctx: Context, server: Server, cases: list[dict[str, Any]]) ->
 
 
 def check_case(browser: str, case: dict[str, Any], result: dict[str, Any], rows: dict[str, Row],
-               tap: Tap) -> None:
+               tap: Tap, overflows: int) -> None:
     check_media(f"{browser} {case['name']}", result["media"])
     transport = case["name"].removesuffix("6")
     for side, other in (("a", "b"), ("b", "a")):
@@ -139,7 +143,7 @@ def check_case(browser: str, case: dict[str, Any], result: dict[str, Any], rows:
         check_equal((row["transport"], row["account"]), (transport, browser), f"{what}: session")
         pair = check_selected(what, result[side]["stats"], transport, row)
         check_counts(what, browser, pair, row)
-        check_crosswise(what, row, peer_row)
+        check_crosswise(what, row, peer_row, overflows)
         if case["name"] == "udp":
             flow = next((f for f in tap.flows.values() if carries(f, row["username"])), None)
             if flow is None:
@@ -193,18 +197,20 @@ def check_counts(what: str, browser: str, pair: Row, row: Row) -> None:
               f"{most}: {row} {pair}")
 
 
-def check_crosswise(what: str, row: Row, peer_row: Row) -> None:
+def check_crosswise(what: str, row: Row, peer_row: Row, overflows: int) -> None:
     """What the peer sent through the relay came out here, but for drops that were counted.
 
-    The side that closes last sends its farewell to a relayed address that is gone.
+    The side that closes last sends its farewell to a relayed address that is gone. A slow build of
+    the server may lose datagrams in the kernel's buffers, and counts how many in all.
     """
     lost = peer_row["client_to_peer_packets"] - row["peer_to_client_packets"]
-    explained = sum(row["dropped_packets"].values()) + FAREWELL
+    explained = sum(row["dropped_packets"].values()) + FAREWELL + overflows
     check(0 <= lost <= explained,
           f"{what}: of the packets that its peer sent {lost} are missing, {explained} explained: "
           f"{row} {peer_row}")
     missing = peer_row["client_to_peer_bytes"] - row["peer_to_client_bytes"]
-    check(0 <= missing <= lost * SMALL, f"{what}: {missing} bytes are missing in {lost} packets")
+    check(0 <= missing <= lost * (DATAGRAM if overflows else SMALL),
+          f"{what}: {missing} bytes are missing in {lost} packets")
 
 
 def check_tap(what: str, pair: Row, row: Row, flow: Flow) -> None:
