@@ -74,6 +74,21 @@ void CheckRelayAddresses(const Config& config, Findings& findings) {
   }
 }
 
+void CheckNatDiscovery(const Config& config, Findings& findings) {
+  if (findings.IsBad("nat_discovery")) return;
+  const auto& [addresses, ports] = config.nat_discovery;
+  if (addresses.empty()) return;
+  const bool two = addresses.size() == 2 && addresses[0] != addresses[1] &&
+                   addresses[0].family() == addresses[1].family();
+  if (!two || addresses[0].is_unspecified() || addresses[1].is_unspecified()) {
+    findings.Add("nat_discovery.addresses",
+                 "takes two different addresses of one family, each one of this host's");
+  }
+  if (ports.size() != 2 || ports[0] == ports[1]) {
+    findings.Add("nat_discovery.ports", "takes two different ports, such as [3478, 3479]");
+  }
+}
+
 void CheckAlternates(const Config& config, Findings& findings) {
   for (size_t i = 0; i < config.alternate_servers.size(); ++i) {
     const AlternateServerConfig& each = config.alternate_servers[i];
@@ -172,6 +187,7 @@ void FillIn(Config& config, const std::string& directory) {
 void CheckWhole(const Config& config, Findings& findings) {
   CheckListeners(config, findings);
   CheckRelayAddresses(config, findings);
+  CheckNatDiscovery(config, findings);
   CheckAlternates(config, findings);
   CheckUsers(config, findings);
   CheckLimits(config, findings);

@@ -71,6 +71,11 @@ struct Config {
     } peers;
   } relay;
 
+  struct {
+    std::vector<IpAddress> addresses;  // none, or two
+    std::vector<uint16_t> ports = {3478, 3479};
+  } nat_discovery;
+
   std::vector<AlternateServerConfig> alternate_servers;
   Redirect redirect = Redirect::kDraining;
 

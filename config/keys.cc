@@ -54,6 +54,15 @@ constexpr Key kKeys[] = {
                                           "Ranges to deny although the built-in rule allows them.",
                                           "[198.41.0.0/24]"),
 
+    Section("nat_discovery", "Lets clients find out how their NAT behaves (RFC 5780), over UDP."),
+    List<Address, MEMBER(nat_discovery.addresses)>(
+        "nat_discovery.addresses",
+        "Two addresses of this host, of one family; none: off. Behind a 1:1 NAT clients are told "
+        "what relay.addresses says they are seen as.",
+        "[192.0.2.1, 192.0.2.2]"),
+    List<Port, MEMBER(nat_discovery.ports)>(
+        "nat_discovery.ports", "Two ports; both are opened on both addresses.", "[3478, 3479]"),
+
     Entries<MEMBER(alternate_servers), kPrintNothing>(
         "alternate_servers", "Servers that new clients can be sent to (300, Try Alternate).",
         "[{address: 203.0.113.9, domain: relay-2.example}]"),

@@ -19,6 +19,15 @@ std::shared_ptr<const Credentials> MakeCredentials(const config::Config& config)
   return std::make_shared<const Credentials>(config.auth.realm, users, config.auth.secrets);
 }
 
+// NatDiscoveryListeners returns the four listeners of RFC 5780, or none.
+std::vector<TransportAddress> NatDiscoveryListeners(const config::Config& config) {
+  std::vector<TransportAddress> listeners;
+  for (const IpAddress& ip : config.nat_discovery.addresses) {
+    for (const uint16_t port : config.nat_discovery.ports) listeners.push_back({ip, port});
+  }
+  return listeners;
+}
+
 std::shared_ptr<const PeerFilter> MakePeerFilter(const config::Config& config,
                                                  const std::vector<RelayAddress>& relays,
                                                  const std::vector<IpAddress>& host) {
@@ -27,6 +36,9 @@ std::shared_ptr<const PeerFilter> MakePeerFilter(const config::Config& config,
   options.deny = config.relay.peers.deny;
   for (const config::Listener& listener : config.listen) {
     options.listeners.push_back(listener.address);
+  }
+  for (const TransportAddress& address : NatDiscoveryListeners(config)) {
+    options.listeners.push_back(address);
   }
   options.listeners.push_back(config.admin.address);
   options.local_addresses = host;
@@ -75,13 +87,16 @@ config::Config ForHost(config::Config config, bool has_ipv6) {
 
 std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
     const config::Config& config) {
-  std::vector<TransportAddress> listeners;
+  std::vector<TransportAddress> listeners = NatDiscoveryListeners(config);
   for (const config::Listener& listener : config.listen) {
     if (listener.transport == Transport::kDtls) {
       return std::unexpected("cannot listen on dtls " + listener.address.ToString() +
                              ": this server has udp, tcp and tls; take the entry out of `listen`");
     }
-    if (listener.transport == Transport::kUdp) listeners.push_back(listener.address);
+    if (listener.transport == Transport::kUdp &&
+        std::ranges::find(listeners, listener.address) == listeners.end()) {
+      listeners.push_back(listener.address);
+    }
   }
   return listeners;
 }
@@ -126,6 +141,11 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
     options.alternate_servers.push_back({each.address, each.port, each.tls_port, each.domain});
   }
   options.redirect_always = config.redirect == config::Redirect::kAlways;
+  const auto& [addresses, ports] = config.nat_discovery;
+  if (addresses.size() == 2) {
+    options.nat_discovery =
+        NatDiscovery{.addresses = {addresses[0], addresses[1]}, .ports = {ports[0], ports[1]}};
+  }
   return options;
 }
 

@@ -171,6 +171,9 @@ class MessageBuilder {
   MessageBuilder(std::span<uint8_t> buffer, Class message_class, Method method,
                  const TransactionId& id);
 
+  // size counts the bytes written so far, header included.
+  size_t size() const { return writer_.size(); }
+
   void AddBytes(AttributeType type, ByteSpan value);
   void AddText(AttributeType type, std::string_view text) { AddBytes(type, AsBytes(text)); }
   void AddFlag(AttributeType type) { AddBytes(type, {}); }

@@ -133,9 +133,18 @@ void Driver::Execute(SendMessage output) {
     if (connection != nullptr) connection->SendStun(std::move(output.bytes));
     return;
   }
-  if (output.link.value() >= links_.size()) return;
+  Link* const link = output.by_address                     ? FindListener(output.from)
+                     : output.link.value() < links_.size() ? links_[output.link.value()].get()
+                                                           : nullptr;
+  if (link == nullptr) return;
   if (outbox_.full()) FlushOutbox();
-  outbox_.Add(links_[output.link.value()]->udp_socket(), std::move(output));
+  outbox_.Add(link->udp_socket(), std::move(output));
+}
+
+Link* Driver::FindListener(const TransportAddress& address) {
+  const auto found = std::ranges::find_if(
+      links_, [&](const std::unique_ptr<Link>& link) { return link->address() == address; });
+  return found == links_.end() ? nullptr : found->get();
 }
 
 void Driver::Execute(OpenRelay output) {

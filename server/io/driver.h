@@ -67,6 +67,7 @@ class Driver final : public TransportHost, public StreamHost, public ForwardRepo
   void Take(const Forward& forward);
   void PollOutputs();
   void FlushOutbox();
+  Link* FindListener(const TransportAddress& address);
   void Execute(SendMessage output);
   void Execute(OpenRelay output);
   void Execute(const CloseRelay& output);

@@ -18,6 +18,9 @@ class Link {
   // udp_socket returns the socket of a datagram link. What goes out by it is gathered in the outbox
   // and leaves in batches at the end of the loop turn.
   virtual UdpSocket& udp_socket() = 0;
+
+  // address is what the socket is bound to.
+  virtual const TransportAddress& address() const = 0;
 };
 
 // TransportHost is what the driver is to its transports. A transport receives into `receive_batch`,

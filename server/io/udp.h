@@ -25,8 +25,7 @@ class UdpListener final : public Link {
 
   UdpSocket& udp_socket() override { return socket_; }
 
-  // address is what the socket is bound to.
-  const TransportAddress& address() const { return address_; }
+  const TransportAddress& address() const override { return address_; }
 
   // OnReadable receives batches and hands them to the host.
   void OnReadable();

@@ -8,6 +8,7 @@ namespace turnpike {
 using stun::AttributeType;
 
 void TurnServer::Impl::OnBinding(const Recipient& from, const stun::MessageView& message) {
+  if (OnNatDiscovery(from, message)) return;
   // §6.3.1: unknown comprehension-required attributes get a 420. The attributes of RFC 5780 ask for
   // an answer from another address or of another size; a server that cannot do that must not
   // pretend.

@@ -71,7 +71,8 @@ void TurnServer::Impl::OnIcmp(RelayId relay, const PeerAddress& peer, const Icmp
   outputs_.push_back(SendMessage{.link = allocation->link,
                                  .from = allocation->five_tuple.server,
                                  .to = allocation->five_tuple.client,
-                                 .bytes = {message.begin(), message.end()}});
+                                 .bytes = {message.begin(), message.end()},
+                                 .by_address = false});
 }
 
 }  // namespace turnpike

@@ -2,6 +2,7 @@
 // Config.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -32,6 +33,13 @@ struct AlternateServer {
   std::string domain;     // that its certificate names, at most 255 bytes; empty: not told
 };
 
+// NatDiscovery is where the server answers to find out how a NAT behaves (RFC 5780 §6): UDP
+// listeners stand at each address with each port.
+struct NatDiscovery {
+  std::array<IpAddress, 2> addresses;
+  std::array<uint16_t, 2> ports{};
+};
+
 // TurnOptions are the rules one core serves by. Shared parts are immutable; a reload swaps the
 // whole.
 struct TurnOptions {
@@ -53,6 +61,8 @@ struct TurnOptions {
   // client's family. A client that has none is served, or refused, as if there were no list.
   std::vector<AlternateServer> alternate_servers;
   bool redirect_always = false;
+
+  std::optional<NatDiscovery> nat_discovery;  // nullopt: its attributes get 420
 };
 
 }  // namespace turnpike

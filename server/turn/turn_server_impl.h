@@ -122,6 +122,7 @@ class TurnServer::Impl {
 
   // One file per method.
   void OnBinding(const Recipient& from, const stun::MessageView& message);
+  bool OnNatDiscovery(const Recipient& from, const stun::MessageView& message);
   Handled OnAllocate(const Request& request);
   Handled OnRefresh(const Request& request);
   Handled OnCreatePermission(const Request& request);
@@ -206,7 +207,8 @@ void TurnServer::Impl::Answer(const Recipient& to, stun::Class message_class, Fi
   outputs_.push_back(SendMessage{.link = to.client.link,
                                  .from = to.client.five_tuple.server,
                                  .to = to.client.five_tuple.client,
-                                 .bytes = {message.begin(), message.end()}});
+                                 .bytes = {message.begin(), message.end()},
+                                 .by_address = false});
 }
 
 }  // namespace turnpike

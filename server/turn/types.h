@@ -83,6 +83,8 @@ struct SendMessage {
   TransportAddress from;  // the server's transport address that the client used
   TransportAddress to;
   std::vector<uint8_t> bytes;
+  // It leaves from the UDP listener at `from`, whichever `link` the request came in by (RFC 5780).
+  bool by_address = false;
 };
 
 // OpenRelay asks for a UDP socket bound to `bind`; the answer is OnRelayOpened. `session` is set

@@ -40,5 +40,21 @@ TEST_CASE("alternate servers must be somewhere, and elsewhere") {
   CHECK(ProblemsBeside("alternate_servers: [{port: 1}]").contains("address: is missing"));
 }
 
+TEST_CASE("NAT discovery takes two addresses and two ports") {
+  const auto config = Read("nat_discovery: {addresses: [192.0.2.1, 192.0.2.2]}");
+  REQUIRE(config);
+  CHECK(config->nat_discovery.addresses.size() == 2);
+  CHECK(config->nat_discovery.ports == std::vector<uint16_t>{3478, 3479});
+  CHECK(Defaults().nat_discovery.addresses.empty());
+  for (const char* wrong : {"[192.0.2.1]", "[192.0.2.1, 192.0.2.1]", "[192.0.2.1, \"2001:db8::1\"]",
+                            "[192.0.2.1, 0.0.0.0]"}) {
+    CHECK(ProblemsBeside("nat_discovery: {addresses: " + std::string(wrong) + "}") ==
+          "turnpike.yaml:1: nat_discovery.addresses: takes two different addresses of one family, "
+          "each one of this host's\n");
+  }
+  CHECK(ProblemsBeside("nat_discovery: {addresses: [192.0.2.1, 192.0.2.2], ports: [1, 1]}") ==
+        "turnpike.yaml:1: nat_discovery.ports: takes two different ports, such as [3478, 3479]\n");
+}
+
 }  // namespace
 }  // namespace turnpike::config

@@ -244,6 +244,13 @@ std::vector<std::string> CoreWorld::TakeLog() {
   return log;
 }
 
+std::optional<SendMessage> CoreWorld::TakeSent() {
+  if (mailbox_.empty()) return std::nullopt;
+  std::optional<SendMessage> sent = std::move(mailbox_.front());
+  mailbox_.pop_front();
+  return sent;
+}
+
 std::optional<Bytes> CoreWorld::TakeMessage(const Client& client) {
   const auto found = std::ranges::find_if(mailbox_, [&](const SendMessage& message) {
     return message.to == client.five_tuple.client && message.link == client.link &&

@@ -122,6 +122,9 @@ class CoreWorld {
   // TakeMessage returns the oldest message sent to `client` that was not taken yet.
   std::optional<Bytes> TakeMessage(const Client& client);
 
+  // TakeSent returns the oldest message that was not taken yet, with where it goes.
+  std::optional<SendMessage> TakeSent();
+
   // BindOf returns where a relay is bound, IdOf its id, SlotOf the slot of the session that owns
   // it; SessionOf what was said about that session when the slot was asked for.
   TransportAddress BindOf(const std::string& relay) const { return relays_.at(relay).bind; }

@@ -63,6 +63,27 @@ TEST_CASE("8656_11_5_the_client_hears_that_a_peer_port_is_closed_and_is_not_bill
   CHECK(slot.totals.payload_bytes == std::array<uint64_t, 2>{8, 0});
 }
 
+TEST_CASE("5780_6_1_change_request_is_answered_from_the_other_socket") {
+  // Ports of their own, so that the core can be told of them before the driver listens.
+  TurnOptions options = TestTurnOptions();
+  const std::array<IpAddress, 2> ips = {Address("127.0.0.1:0").ip, Address("127.0.0.2:0").ip};
+  std::array<uint16_t, 2> ports{};
+  for (uint16_t& port : ports) port = TestSocket(Address("127.0.0.1:0")).address().port;
+  options.nat_discovery = NatDiscovery{.addresses = ips, .ports = ports};
+  IoWorld world(options);
+  for (const IpAddress& ip : ips) {
+    for (const uint16_t port : ports) REQUIRE(world.driver.ListenUdp({ip, port}).has_value());
+  }
+  TestSocket client(Address("127.0.0.1:0"));
+  std::array<uint8_t, 64> buffer;
+  stun::MessageBuilder builder(buffer, stun::Class::kRequest, stun::Method::kBinding, {});
+  builder.AddU32(stun::AttributeType::kChangeRequest, 6);
+  client.Send(AsText(builder.FinishUnauthenticated(false)), {ips[0], ports[0]});
+  std::optional<TestSocket::Datagram> answer;
+  REQUIRE(world.Until([&] { return (answer = client.TryReceive()).has_value(); }));
+  CHECK(answer->from == TransportAddress{ips[1], ports[1]});
+}
+
 TEST_CASE("a released allocation closes its socket and its slot") {
   IoWorld world;
   const TransportAddress server = *world.driver.ListenUdp(Address("127.0.0.1:0"));
