@@ -106,8 +106,8 @@ def browse(ctx: Context, browser: str, cases: list[dict[str, Any]], authority: l
     wait_for(done, 60 + 30 * len(cases), f"{browser}'s results")
     for case in cases:
         result = page.results[case["name"]]
-        check_equal(result["error"], "", f"{browser} {case['name']}: "
-                                         f"{[result[s].get('errors') for s in DATA if s in result]}")
+        said = [result[side].get("errors") for side in DATA if side in result]
+        check_equal(result["error"], "", f"{browser} {case['name']}, errors of ICE {said}")
     return page.results
 
 

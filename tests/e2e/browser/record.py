@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Records what browsers send to a relay: tests/e2e/browser/record.py BUILD_DIR [BROWSER...].
 
-Writes tests/vectors/BROWSER.h, which tests/common/stun/client_vectors_test.cc reads. A browser calls
-itself over UDP through a tap, as in the end-to-end tests; of each kind of packet the first is kept.
+Writes tests/vectors/BROWSER.h, which tests/common/stun/client_vectors_test.cc reads. A browser
+calls itself over UDP through a tap, as in the end-to-end tests; of each kind of packet the first is
+kept.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ def write(path: Path, browser: str, version: str, side: dict[str, str], found: d
 
 
 def layout(data: bytes) -> list[str]:
-    """Hex in groups of four bytes; of a STUN message, header and attributes on lines of their own."""
+    """Hex in groups of four bytes; in a STUN message, header and attributes have lines of their own.
+    """
     parts = [data]
     if data[0] < 0x40:
         parts, at = [data[:20]], 20
