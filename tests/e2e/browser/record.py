@@ -100,8 +100,7 @@ def write(path: Path, browser: str, version: str, side: dict[str, str], found: d
 
 
 def layout(data: bytes) -> list[str]:
-    """Hex in groups of four bytes; in a STUN message, header and attributes have lines of their own.
-    """
+    """Hex in groups of four bytes; a STUN header and each attribute have lines of their own."""
     parts = [data]
     if data[0] < 0x40:
         parts, at = [data[:20]], 20
