@@ -64,6 +64,7 @@ struct Config {
 
   struct Relay {
     std::vector<RelayAddressConfig> addresses;  // empty: the host's own, found at start
+    std::string stun_server;  // `host:port`, asked for `advertise: auto`; empty: nobody is
     PortRange ports;
     struct {
       IpSet allow;

@@ -41,6 +41,10 @@ constexpr Key kKeys[] = {
         "relay.addresses[].advertise",
         "The address that clients and peers see, where a NAT stands in between; auto finds it.",
         "as bound"),
+    Value<Text<0, 260>, MEMBER(relay.stun_server)>(
+        "relay.stun_server",
+        "HOST:PORT of a STUN server that tells the address for `advertise: auto`. Without one, "
+        "auto takes the bound address, which must be public."),
     Value<Ports, MEMBER(relay.ports)>(
         "relay.ports",
         "Relay ports, on each address. Firewalls must let UDP through to all of them."),

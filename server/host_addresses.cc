@@ -31,6 +31,8 @@ int Rank(const IpAddress& ip) {
 
 }  // namespace
 
+bool IsPublic(const IpAddress& ip) { return Rank(ip) == 0; }
+
 bool IsLoopback(const IpAddress& ip) { return IsIn(ip, "127.0.0.0/8") || IsIn(ip, "::1"); }
 
 std::vector<IpAddress> HostAddresses() {

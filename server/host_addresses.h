@@ -15,6 +15,9 @@ std::vector<IpAddress> HostAddresses();
 // addresses never serve; loopback only when nothing else is there, of either family.
 std::vector<IpAddress> ChooseRelayAddresses(const std::vector<IpAddress>& host);
 
+// IsPublic says whether `ip` is none of loopback, private, link-local, multicast or unspecified.
+bool IsPublic(const IpAddress& ip);
+
 // IsLoopback says whether `ip` is in 127.0.0.0/8 or ::1.
 bool IsLoopback(const IpAddress& ip);
 

@@ -6,6 +6,7 @@
 
 #include "server/host_addresses.h"
 #include "server/io/stream_listener.h"
+#include "server/io/stun_query.h"
 #include "server/io/udp.h"
 
 namespace turnpike {
@@ -51,23 +52,36 @@ std::shared_ptr<const PeerFilter> MakePeerFilter(const config::Config& config,
   return std::make_shared<const PeerFilter>(std::move(options));
 }
 
+// FindPublicAddress is what `advertise: auto` means.
+std::expected<IpAddress, std::string> FindPublicAddress(const IpAddress& bind,
+                                                        const std::string& stun_server) {
+  if (!stun_server.empty()) return QueryPublicAddress(bind, {.server = stun_server});
+  if (IsPublic(bind)) return bind;
+  return std::unexpected(
+      "its public address cannot be found out without relay.stun_server: set that");
+}
+
 }  // namespace
 
 std::expected<std::vector<RelayAddress>, std::string> ResolveRelayAddresses(
     const config::Config& config, const std::vector<IpAddress>& host) {
   std::vector<RelayAddress> relays;
   for (const config::RelayAddressConfig& each : config.relay.addresses) {
-    if (each.advertise_auto) {
-      return std::unexpected("relay address " + each.bind.ToString() +
-                             ": this server cannot find out its public address; write it as "
-                             "`advertise`");
-    }
     if (!IsLoopback(each.bind) && std::ranges::find(host, each.bind) == host.end()) {
       return std::unexpected("relay address " + each.bind.ToString() +
                              " is not an address of this host; `bind` must be one, and `advertise` "
                              "is what clients are told");
     }
-    relays.push_back({each.bind, each.advertise.value_or(each.bind)});
+    if (!each.advertise_auto) {
+      relays.push_back({each.bind, each.advertise.value_or(each.bind)});
+      continue;
+    }
+    const auto found = FindPublicAddress(each.bind, config.relay.stun_server);
+    if (!found) {
+      return std::unexpected("relay address " + each.bind.ToString() + ": " + found.error() +
+                             "; write it as `advertise`");
+    }
+    relays.push_back({each.bind, *found});
   }
   if (!relays.empty()) return relays;
   for (const IpAddress& ip : ChooseRelayAddresses(host)) relays.push_back({ip, ip});

@@ -13,8 +13,8 @@
 namespace turnpike {
 
 // ResolveRelayAddresses returns the configured relay addresses, or the host's own. It fails with a
-// sentence when there is none, when one is not an address of this host, or when one should be found
-// out (`advertise: auto`), which this server cannot do.
+// sentence when there is none, when one is not an address of this host, or when the public
+// address of one cannot be found out (`advertise: auto`), for which it may ask relay.stun_server.
 std::expected<std::vector<RelayAddress>, std::string> ResolveRelayAddresses(
     const config::Config& config, const std::vector<IpAddress>& host);
 

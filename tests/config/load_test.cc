@@ -205,7 +205,7 @@ TEST_CASE("config/turnpike.yaml holds every key with its default and meaning") {
 TEST_CASE("the reference is a configuration that only lacks somebody to serve") {
   CHECK(
       Problems(Reference()) ==
-      "turnpike.yaml:87: auth: there is nobody who may allocate; add auth.secrets for time-limited "
+      "turnpike.yaml:92: auth: there is nobody who may allocate; add auth.secrets for time-limited "
       "credentials, or auth.users: [{username: …, password: …}]\n");
   std::string text = Reference();
   text.replace(text.find("secrets: []"), 11, "secrets: [x]");

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <thread>
+
+#include "common/stun/message.h"
 #include "tests/server/io/test_socket.h"
 
 namespace turnpike {
@@ -29,6 +32,33 @@ TEST_CASE("configured relay addresses must be the host's, and advertise what is 
       {.bind = Ip("10.0.0.5"), .advertise = std::nullopt, .advertise_auto = true}};
   CHECK(ResolveRelayAddresses(config, host).error().find("write it as `advertise`") !=
         std::string::npos);
+}
+
+TEST_CASE("advertise: auto asks the STUN server, or takes a bound address that is public") {
+  TestSocket server(Address("127.0.0.1:0"));
+  config::Config config;
+  config.relay.stun_server = server.address().ToString();
+  config.relay.addresses = {
+      {.bind = Ip("127.0.0.1"), .advertise = std::nullopt, .advertise_auto = true}};
+  std::thread other([&] {
+    const auto datagram = server.Receive();
+    const auto request = stun::MessageView::Parse(AsBytes(datagram.bytes));
+    if (!request) return;
+    std::array<uint8_t, 128> buffer;
+    stun::MessageBuilder builder(buffer, stun::Class::kSuccessResponse, stun::Method::kBinding,
+                                 request->transaction_id());
+    builder.AddXorAddress(stun::AttributeType::kXorMappedAddress, Address("203.0.113.7:9"));
+    server.Send(AsText(builder.FinishUnauthenticated(false)), datagram.from);
+  });
+  const auto relays = ResolveRelayAddresses(config, {});
+  other.join();
+  REQUIRE(relays.has_value());
+  CHECK((*relays)[0].bind == Ip("127.0.0.1"));
+  CHECK((*relays)[0].advertise == Ip("203.0.113.7"));
+
+  config.relay.stun_server.clear();
+  config.relay.addresses[0].bind = Ip("203.0.113.9");
+  CHECK((*ResolveRelayAddresses(config, {Ip("203.0.113.9")}))[0].advertise == Ip("203.0.113.9"));
 }
 
 TEST_CASE("without configured relay addresses the host's own serve, or the start fails") {
