@@ -21,16 +21,13 @@ Bytes Copy(ByteSpan bytes) { return {bytes.begin(), bytes.end()}; }
 
 // Raw writes a message by hand: header with the given length field, then `body`.
 Bytes Raw(size_t length_field, ByteSpan body, uint16_t type = 0x0001) {
-  Bytes bytes = {static_cast<uint8_t>(type >> 8),
-                 static_cast<uint8_t>(type),
-                 static_cast<uint8_t>(length_field >> 8),
-                 static_cast<uint8_t>(length_field),
-                 0x21,
-                 0x12,
-                 0xA4,
-                 0x42};
-  bytes.insert(bytes.end(), kId.begin(), kId.end());
-  bytes.insert(bytes.end(), body.begin(), body.end());
+  Bytes bytes(kHeaderSize + body.size());
+  ByteWriter writer(bytes);
+  writer.WriteU16(type);
+  writer.WriteU16(static_cast<uint16_t>(length_field));
+  writer.WriteU32(kMagicCookie);
+  writer.WriteBytes(kId);
+  writer.WriteBytes(body);
   return bytes;
 }
 
