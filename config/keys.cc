@@ -29,7 +29,7 @@ constexpr Key kKeys[] = {
     Value<Address, MEMBER(listen.back().address.ip)>(
         "listen[].address", "The address to bind; 0.0.0.0 or :: for all of the host's.", "0.0.0.0"),
     Value<Port, MEMBER(listen.back().address.port)>(
-        "listen[].port", "The port to bind, outside of relay.ports.", "3478, for tls 5349"),
+        "listen[].port", "The port to bind.", "3478, for tls 5349"),
 
     Section("relay", "The addresses and ports that clients are given to be reached at."),
     Entries<MEMBER(relay.addresses), kPrintNothing>(
