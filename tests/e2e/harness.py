@@ -24,6 +24,10 @@ class Failure(Exception):
     """A test found that something is not as it must be."""
 
 
+class Stalled(Failure):
+    """A client came to a stop by its own fault: the run shows nothing and may be made anew."""
+
+
 class Skipped(Exception):
     """A test cannot run here: what it needs is not installed."""
 

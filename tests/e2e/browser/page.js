@@ -111,7 +111,7 @@ async function run(plan, result) {
     await connect(a, b);
     await within(10, 'the data channel', channel);
     if (a.channel.readyState !== 'open') await happens(a.channel, 'open');
-    await within(60, 'all data', Promise.all([a.send(plan.a.bytes), b.send(plan.b.bytes),
+    await within(30, 'all data', Promise.all([a.send(plan.a.bytes), b.send(plan.b.bytes),
                                               a.has(plan.b.bytes), b.has(plan.a.bytes)]));
     await pause(plan.media_seconds * 1000);
     result.media = await b.stats();
