@@ -77,6 +77,7 @@ bool ConcernsConnection(int error) {
     case EHOSTUNREACH:
     case EOPNOTSUPP:
     case ENETUNREACH:
+    case EPERM:  // a firewall rule forbids this one
       return true;
     default:
       return false;

@@ -99,6 +99,7 @@ class UvPoll {
       // A queue that nobody reads would wake the loop for ever.
       if constexpr (requires(Owner& owner) { owner.OnErrorQueued(); }) {
         static_cast<Owner*>(handle->data)->OnErrorQueued();
+        if (handle->data == nullptr) return;  // what the error caused has closed the handle
       }
     }
     static_cast<Owner*>(handle->data)->OnReadable();

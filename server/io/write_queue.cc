@@ -16,6 +16,10 @@ constexpr std::array<uint8_t, 4> kZeros{};
 constexpr size_t kKeptCapacity = 4096;
 constexpr size_t kKeptEntries = 64;
 
+// A message that waits counts as this many bytes at least: its entry costs memory too, and a peer
+// may send empty datagrams.
+constexpr size_t kSmallestMessage = 128;
+
 // Free gives the memory back, which assigning an empty list would not.
 template <typename T>
 void Free(std::vector<T>& list) {
@@ -25,11 +29,15 @@ void Free(std::vector<T>& list) {
 }  // namespace
 
 bool WriteQueue::HasRoomWithin(size_t size, size_t limit) {
-  if (this->size() + size <= limit) return true;
+  const auto fits = [&] {
+    return this->size() + size <= limit &&
+           entries_.size() - first_entry_ < limit / kSmallestMessage;
+  };
+  if (fits()) return true;
   if (is_blocked_ || is_broken_) return false;
   // The limit is on what the client does not take, not on what one loop turn brings.
   Flush();
-  return this->size() + size <= limit;
+  return fits();
 }
 
 void WriteQueue::AddForward(const Forward& forward) {

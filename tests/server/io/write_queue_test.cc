@@ -137,6 +137,19 @@ TEST_CASE("a client that never reads costs at most the limit") {
   CHECK(world.queue.memory() < 32 << 10);
 }
 
+TEST_CASE("empty datagrams to a client that never reads cost no more than large ones") {
+  constexpr size_t kLimit = 64 << 10;
+  QueueWorld world(kLimit);
+  for (int i = 0; i < 10'000; ++i) {
+    if (world.queue.HasRoom(4)) world.queue.AddForward(ForwardOf(LinkId(1), ""));
+    if (i % 16 == 0) world.queue.Flush();
+  }
+  CHECK(world.queue.memory() < 4 * kLimit);
+  world.sink.portions = {kPlenty};
+  world.queue.Resume();
+  CHECK(world.reports.reports.size() == kLimit / 128);
+}
+
 TEST_CASE("a turn may bring more than the limit when the client reads") {
   QueueWorld world(4096);
   const std::string payload(1020, 'p');
