@@ -28,8 +28,8 @@ constexpr Key kKeys[] = {
         "listen[].transport", "What lies between client and server.", "udp"),
     Value<Address, MEMBER(listen.back().address.ip)>(
         "listen[].address", "The address to bind; 0.0.0.0 or :: for all of the host's.", "0.0.0.0"),
-    Value<Port, MEMBER(listen.back().address.port)>(
-        "listen[].port", "The port to bind.", "3478, for tls 5349"),
+    Value<Port, MEMBER(listen.back().address.port)>("listen[].port", "The port to bind.",
+                                                    "3478, for tls 5349"),
 
     Section("relay", "The addresses and ports that clients are given to be reached at."),
     Entries<MEMBER(relay.addresses), kPrintNothing>(
