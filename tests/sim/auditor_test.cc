@@ -15,7 +15,7 @@
 #include "tests/sim/permission_watch.h"
 #include "tests/sim/report_check.h"
 #include "tests/sim/sim_world.h"
-#include "tests/sim/temp_directory.h"
+#include "tests/support/temp_directory.h"
 
 namespace turnpike::sim {
 namespace {

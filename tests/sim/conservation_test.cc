@@ -6,7 +6,7 @@
 
 #include "common/base/log.h"
 #include "tests/sim/sim_world.h"
-#include "tests/sim/temp_directory.h"
+#include "tests/support/temp_directory.h"
 
 namespace turnpike::sim {
 namespace {

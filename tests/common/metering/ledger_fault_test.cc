@@ -12,7 +12,6 @@ namespace {
 using metering_test::CopyMetering;
 using metering_test::FaultVfs;
 using metering_test::QueryOne;
-using metering_test::TempDirectory;
 using metering_test::World;
 using std::chrono::seconds;
 

@@ -10,7 +10,6 @@ namespace {
 
 using metering_test::Query;
 using metering_test::ReadWhole;
-using metering_test::TempDirectory;
 using metering_test::World;
 using metering_test::WriteWhole;
 

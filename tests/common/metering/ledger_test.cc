@@ -10,7 +10,6 @@ namespace {
 using metering_test::kNoon;
 using metering_test::Query;
 using metering_test::QueryOne;
-using metering_test::TempDirectory;
 using metering_test::World;
 using std::chrono::seconds;
 

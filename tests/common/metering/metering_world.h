@@ -20,34 +20,9 @@
 #include "common/metering/ledger.h"
 #include "common/metering/slots.h"
 #include "common/metering/usage.h"
+#include "tests/support/temp_directory.h"
 
 namespace turnpike::metering_test {
-
-// TempDirectory is an empty directory that disappears with the object.
-class TempDirectory {
- public:
-  TempDirectory() {
-    // In memory where that exists: these tests sync thousands of times.
-    const bool shm = std::filesystem::is_directory("/dev/shm");
-    const auto parent =
-        shm ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
-    std::string pattern = (parent / "metering-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TempDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TempDirectory(const TempDirectory&) = delete;
-  TempDirectory& operator=(const TempDirectory&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
 
 inline std::string ReadWhole(const std::string& path) {
   std::ifstream in(path, std::ios::binary);

@@ -16,7 +16,6 @@ namespace {
 using metering_test::kNoon;
 using metering_test::ParseCsv;
 using metering_test::SmallReport;
-using metering_test::TempDirectory;
 using metering_test::World;
 using metering_test::Written;
 using metering_test::WrittenSessions;

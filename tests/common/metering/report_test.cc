@@ -9,7 +9,6 @@ namespace turnpike {
 namespace {
 
 using metering_test::kNoon;
-using metering_test::TempDirectory;
 using metering_test::World;
 using std::chrono::days;
 using std::chrono::hours;

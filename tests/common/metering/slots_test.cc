@@ -14,7 +14,6 @@ using metering_test::kNoon;
 using metering_test::MakeIdentity;
 using metering_test::MakeInfo;
 using metering_test::ReadWhole;
-using metering_test::TempDirectory;
 using metering_test::WriteWhole;
 using std::chrono::seconds;
 
