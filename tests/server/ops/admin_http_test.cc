@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct Site {
 // TheSite returns it, its source as new.
 Site& TheSite() {
   static Site site;
+  const std::lock_guard lock(site.source.mutex);
   site.source.not_ready.clear();
   site.source.ledger = {};
   return site;
@@ -101,8 +103,11 @@ TEST_CASE("/metrics answers the page with Prometheus's content type") {
 
 TEST_CASE("/metrics holds a thousand accounts") {
   auto& [source, http] = TheSite();
-  for (int i = 0; i < 1000; ++i) {
-    source.ledger.billable.push_back({"account-" + std::to_string(i), "us1", {1, 2}});
+  {
+    const std::lock_guard lock(source.mutex);
+    for (int i = 0; i < 1000; ++i) {
+      source.ledger.billable.push_back({"account-" + std::to_string(i), "us1", {1, 2}});
+    }
   }
   const std::string response = Get(*http, "/metrics");
   CHECK(HasHeader(response, "Content-Length: " + std::to_string(BodyOf(response).size())));
@@ -112,7 +117,10 @@ TEST_CASE("/metrics holds a thousand accounts") {
 TEST_CASE("health: alive always, ready with a reason why not") {
   auto& [source, http] = TheSite();
   CHECK(BodyOf(Get(*http, "/readyz")) == "ready\n");
-  source.not_ready = "draining";
+  {
+    const std::lock_guard lock(source.mutex);
+    source.not_ready = "draining";
+  }
   const std::string response = Get(*http, "/readyz");
   CHECK(StatusOf(response) == 503);
   CHECK(BodyOf(response) == "draining\n");

@@ -4,6 +4,7 @@
 #include <array>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +13,8 @@
 
 namespace turnpike::test {
 
-// FakeSource owns its workers; tests write into the public members.
+// FakeSource owns its workers; tests write into the public members. Where a server's threads read
+// them meanwhile, a test writes the ledger and `not_ready` under `mutex`.
 class FakeSource : public MetricsSource {
  public:
   struct Worker {
@@ -45,15 +47,18 @@ class FakeSource : public MetricsSource {
     return views;
   }
   std::shared_ptr<const LedgerStatus> Ledger() const override {
+    const std::lock_guard lock(mutex);
     return std::make_shared<LedgerStatus>(ledger);
   }
   Gauges ReadGauges() const override { return gauges; }
   const Identity& identity() const override { return who; }
   bool Ready(std::string* why) const override {
+    const std::lock_guard lock(mutex);
     *why = not_ready;
     return not_ready.empty();
   }
 
+  mutable std::mutex mutex;
   std::vector<std::unique_ptr<Worker>> workers;
   LedgerStatus ledger;
   Gauges gauges;
