@@ -171,7 +171,7 @@ std::vector<Finding> CheckIncludes(const SourceFile& file) {
 }
 
 TEST_CASE("every #include of the tree follows the arrows of the design") {
-  const auto tree = ReadTree(TURNPIKE_SOURCE_DIR);
+  const auto tree = ReadTree(SourceDir());
   REQUIRE(tree.size() > 50);
   std::set<std::string_view> seen;
   for (const SourceFile& file : tree) {

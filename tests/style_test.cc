@@ -211,19 +211,19 @@ void Report(const std::vector<Finding>& findings) {
 }
 
 TEST_CASE("time, randomness, threads and exceptions stay out of the values") {
-  for (const SourceFile& file : ReadTree(TURNPIKE_SOURCE_DIR)) Report(CheckBans(file));
+  for (const SourceFile& file : ReadTree(SourceDir())) Report(CheckBans(file));
 }
 
 TEST_CASE("lines are short and promise nothing") {
-  for (const SourceFile& file : ReadTree(TURNPIKE_SOURCE_DIR)) Report(CheckLines(file));
+  for (const SourceFile& file : ReadTree(SourceDir())) Report(CheckLines(file));
 }
 
 TEST_CASE("files and functions are small, headers say what they are for") {
-  for (const SourceFile& file : ReadTree(TURNPIKE_SOURCE_DIR)) Report(CheckShape(file));
+  for (const SourceFile& file : ReadTree(SourceDir())) Report(CheckShape(file));
 }
 
 TEST_CASE("every source of common, server/turn and config has its test") {
-  Report(CheckTests(ReadTree(TURNPIKE_SOURCE_DIR), kExceptions));
+  Report(CheckTests(ReadTree(SourceDir()), kExceptions));
 }
 
 // ---- The checkers themselves, on bad samples.

@@ -12,6 +12,7 @@
 #include "config/file.h"
 #include "config/keys.h"
 #include "tests/config/support.h"
+#include "tests/support/tree.h"
 
 namespace turnpike::config {
 namespace {
@@ -192,7 +193,7 @@ TEST_CASE("a secret's file loses its newlines, and may not be empty") {
 }
 
 TEST_CASE("config/turnpike.yaml holds every key with its default and meaning") {
-  std::ifstream file(TURNPIKE_SOURCE_DIR "/config/turnpike.yaml");
+  std::ifstream file(SourceDir() / "config/turnpike.yaml");
   const std::string text(std::istreambuf_iterator<char>(file), {});
   INFO("write it anew: turnpike config reference > config/turnpike.yaml");
   CHECK(text == Reference());

@@ -188,6 +188,8 @@ class Scanner {
 
 }  // namespace
 
+fs::path SourceDir() { return TURNPIKE_SOURCE_DIR; }
+
 std::string Finding::ToString() const {
   return path + (line == 0 ? "" : ":" + std::to_string(line)) + ": " + message;
 }

@@ -25,6 +25,9 @@ struct Finding {
   std::string ToString() const;
 };
 
+// SourceDir returns the root of the tree that the tests were built from.
+std::filesystem::path SourceDir();
+
 // ReadTree returns every .h and .cc file below `root`, sorted by path. Directories that are hidden
 // or named build or run hold no source and are left out.
 std::vector<SourceFile> ReadTree(const std::filesystem::path& root);

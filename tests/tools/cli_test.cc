@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/stun/integrity.h"
+#include "tests/support/tree.h"
 #include "tests/tools/command.h"
 
 namespace turnpike {
@@ -106,8 +107,8 @@ TEST_CASE("config check says every problem and fails, or says ok") {
 }
 
 TEST_CASE("config reference prints the file that the tree holds") {
-  const Result result =
-      RunTurnpike("config reference | diff - " TURNPIKE_SOURCE_DIR "/config/turnpike.yaml");
+  const std::string file = SourceDir() / "config/turnpike.yaml";
+  const Result result = RunTurnpike("config reference | diff - " + file);
   CHECK(result.status == 0);
   CHECK(result.out == "");
 }

@@ -37,7 +37,7 @@ TEST_CASE("8656_11_1: before a channel is bound, payload goes in Send indication
   Conversation talk;
   talk.Allocate();
   for (const char* peer : {"192.0.2.1:5000", "[2001:db8::1]:5000"}) {
-    for (const size_t size : {0, 1, 3, 4, 1200}) {
+    for (const size_t size : {0u, 1u, 3u, 4u, 1200u}) {
       const auto head = talk.client().HeadFor(Peer(peer), size);
       REQUIRE(head);
       const Bytes bytes = Message(*head, size);

@@ -230,7 +230,7 @@ TEST_CASE("8489_14_6: truncated SHA-256 MACs of 16 to 32 bytes in steps of four 
 }
 
 TEST_CASE("8489_14_5: a MESSAGE-INTEGRITY of another length never verifies") {
-  for (const size_t size : {0, 4, 16, 19, 21, 24}) {
+  for (const size_t size : {0u, 4u, 16u, 19u, 21u, 24u}) {
     Bytes bytes = Raw(4 + size + PaddingFor(size), {});
     Bytes value = Copy(HmacSha1(kKey, {bytes}));
     value.resize(size);
