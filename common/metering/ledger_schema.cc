@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <vector>
 
+#include "common/base/log.h"
 #include "common/metering/file.h"
+#include "common/metering/ledger_tables.h"
 
 namespace turnpike {
 namespace {
@@ -16,88 +18,7 @@ namespace {
 // then found by the statement that meets it.
 constexpr int64_t kQuickCheckBytes = int64_t{64} << 20;
 
-constexpr const char* kCreate = R"sql(
-CREATE TABLE meta(
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
-  as_of INTEGER NOT NULL,
-  created INTEGER
-) STRICT;
-INSERT INTO meta VALUES (1, 'open', 0, NULL);
-CREATE TABLE boot(
-  key INTEGER PRIMARY KEY,
-  id BLOB NOT NULL UNIQUE,
-  node BLOB NOT NULL,
-  region BLOB NOT NULL,
-  edge BLOB NOT NULL
-) STRICT;
-CREATE TABLE account(
-  key INTEGER PRIMARY KEY,
-  name BLOB NOT NULL UNIQUE
-) STRICT;
-CREATE TABLE session(
-  key INTEGER PRIMARY KEY,
-  id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
-  boot INTEGER NOT NULL REFERENCES boot,
-  account INTEGER NOT NULL REFERENCES account,
-  label BLOB NOT NULL,
-  username BLOB NOT NULL,
-  transport TEXT NOT NULL,
-  client_address TEXT NOT NULL,
-  relayed_address TEXT NOT NULL,
-  started_at INTEGER NOT NULL,
-  ended_at INTEGER,
-  close_reason TEXT,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL
-) STRICT;
-CREATE INDEX session_started ON session(started_at);
-CREATE INDEX session_open ON session(key) WHERE ended_at IS NULL;
-CREATE TABLE session_drop(
-  session INTEGER NOT NULL REFERENCES session,
-  reason TEXT NOT NULL,
-  packets INTEGER NOT NULL,
-  PRIMARY KEY (session, reason)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE usage_part(
-  bucket INTEGER NOT NULL,
-  session INTEGER NOT NULL REFERENCES session,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL,
-  PRIMARY KEY (bucket, session)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE usage_bucket(
-  bucket INTEGER NOT NULL,
-  account INTEGER NOT NULL REFERENCES account,
-  region BLOB NOT NULL,
-  transport TEXT NOT NULL,
-  label BLOB NOT NULL,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL,
-  PRIMARY KEY (bucket, account, region, transport, label)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE usage_total(
-  account INTEGER NOT NULL REFERENCES account,
-  region BLOB NOT NULL,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  PRIMARY KEY (account, region)
-) STRICT, WITHOUT ROWID;
-PRAGMA application_id = 0x54504C47;
-PRAGMA user_version = 1;
-)sql";
+constexpr int64_t kOldestSchemaVersion = 1;
 
 constexpr std::string_view kDamaged =
     " is damaged: restore it from a backup, or move it away together with its -wal file";
@@ -123,8 +44,9 @@ std::string Explain(const Database& database) {
   }
 }
 
-// Recognise fails unless the file is a ledger that this program knows.
-std::expected<void, std::string> Recognise(Database& database) {
+// Recognise returns the schema of the file, and fails unless it is a ledger that this program
+// knows.
+std::expected<int64_t, std::string> Recognise(Database& database) {
   const int64_t application = database.QueryInt("PRAGMA application_id");
   const int64_t version = database.QueryInt("PRAGMA user_version");
   if (!database.ok()) return std::unexpected(Explain(database));
@@ -132,9 +54,10 @@ std::expected<void, std::string> Recognise(Database& database) {
     return std::unexpected(database.path() +
                            " is not a ledger of Turnpike (another application's database)");
   }
-  if (version == kLedgerSchemaVersion) return {};
+  if (version >= kOldestSchemaVersion && version <= kLedgerSchemaVersion) return version;
   return std::unexpected(database.path() + " has schema " + std::to_string(version) +
-                         ", this program knows " + std::to_string(kLedgerSchemaVersion) +
+                         ", this program knows " + std::to_string(kOldestSchemaVersion) + " to " +
+                         std::to_string(kLedgerSchemaVersion) +
                          ": use the release that wrote it, or a newer one");
 }
 
@@ -146,6 +69,21 @@ std::expected<void, std::string> QuickCheck(Database& database) {
   const bool sound = check.Step() && check.Bytes(0) == "ok";
   if (!database.ok()) return std::unexpected(Explain(database));
   if (!sound) return std::unexpected(database.path() + std::string(kDamaged));
+  return {};
+}
+
+// BringUpToDate creates the tables (version 0), or turns those of an older version into the present
+// ones: one transaction, so that an interruption leaves what was there.
+std::expected<void, std::string> BringUpToDate(Database& database, int64_t version) {
+  if (version == kLedgerSchemaVersion) return {};
+  database.Exec("BEGIN IMMEDIATE");
+  database.Exec(version == 0 ? kCreateLedger : kMigrateLedgerFrom1);
+  database.Exec("COMMIT");
+  if (!database.ok()) return std::unexpected(Explain(database));
+  if (version != 0) {
+    Log(LogLevel::kInfo, "ledger_migrated",
+        {{"file", database.path()}, {"from", version}, {"to", kLedgerSchemaVersion}});
+  }
   return {};
 }
 
@@ -193,20 +131,21 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const
                      database.QueryInt("SELECT count(*) FROM sqlite_schema") == 0;
   if (!database.ok()) return std::unexpected(Explain(database));
   // Before the mode is set, so that a foreign database stays as it is.
+  int64_t version = 0;
   if (!empty) {
-    if (auto ok = Recognise(database); !ok) return std::unexpected(ok.error());
+    const auto known = Recognise(database);
+    if (!known) return std::unexpected(known.error());
+    version = *known;
   }
   database.Exec("PRAGMA journal_mode = WAL");
   database.Exec("PRAGMA synchronous = FULL");
   database.Exec("PRAGMA wal_autocheckpoint = 0");
   database.Exec("PRAGMA cache_size = -16000");
-  if (empty) {
-    database.Exec("BEGIN IMMEDIATE");
-    database.Exec(kCreate);
-    database.Exec("COMMIT");
-  }
   if (!database.ok()) return std::unexpected(Explain(database));
-  if (auto ok = QuickCheck(database); !ok) return std::unexpected(ok.error());
+  if (!empty) {
+    if (auto ok = QuickCheck(database); !ok) return std::unexpected(ok.error());
+  }
+  if (auto ok = BringUpToDate(database, version); !ok) return std::unexpected(ok.error());
   // A reader may keep the WAL from being emptied (SQLITE_BUSY); that is no failure.
   const int code = sqlite3_wal_checkpoint_v2(database.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
                                              nullptr, nullptr);
@@ -218,12 +157,13 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const
 }
 
 std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForReading(
-    const std::string& directory) {
-  const std::string path = LedgerPath(directory);
+    const std::string& ledger) {
   struct stat status{};
+  const bool is_file = stat(ledger.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+  const std::string path = is_file ? ledger : LedgerPath(ledger);
   if (stat(path.c_str(), &status) != 0) {
     return std::unexpected(SystemError("cannot find a ledger:", path, errno) +
-                           " (--ledger takes the server's metering.directory)");
+                           " (--ledger takes the server's metering.directory, or a merged file)");
   }
   auto opened = Database::Open(path, SQLITE_OPEN_READONLY, "");
   if (!opened) return std::unexpected("cannot open " + path + ": not readable for this user");
@@ -239,7 +179,10 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForReading(
                            "usage.db-wal to a directory of your own");
   }
   static_cast<void>(application);
-  if (auto ok = Recognise(database); !ok) return std::unexpected(ok.error());
+  const auto version = Recognise(database);
+  if (!version) return std::unexpected(version.error());
+  if (*version == 1) database.Exec(kReadLedgerVersion1);
+  if (!database.ok()) return std::unexpected(Explain(database));
   return opened;
 }
 

@@ -12,19 +12,21 @@
 namespace turnpike {
 
 inline constexpr uint32_t kLedgerApplicationId = 0x54504C47;  // "TPLG"
-inline constexpr int64_t kLedgerSchemaVersion = 1;
+inline constexpr int64_t kLedgerSchemaVersion = 2;
 
 // LedgerPath is the ledger within the metering directory.
 std::string LedgerPath(const std::string& directory);
 
 // OpenLedgerForWriting opens `path`, creates the tables in an empty file, checks an existing one,
-// and carries over what its WAL holds. It fails with a sentence that names the file and the remedy.
+// brings an older schema up to date, and carries over what its WAL holds. It fails with a sentence
+// that names the file and the remedy.
 std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const std::string& path,
                                                                            const std::string& vfs);
 
-// OpenLedgerForReading opens the ledger of `directory` beside a running server. It writes nothing,
-// and never checkpoints. It fails with a sentence that names the file and the remedy.
+// OpenLedgerForReading opens a ledger beside a running server: `ledger` is the server's metering
+// directory, or a file. It writes nothing, and never checkpoints. A file of an older schema reads
+// as if it had the present one. It fails with a sentence that names the file and the remedy.
 std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForReading(
-    const std::string& directory);
+    const std::string& ledger);
 
 }  // namespace turnpike

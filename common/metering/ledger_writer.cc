@@ -46,9 +46,14 @@ std::string Grow(const std::string& table, int key_columns, std::span<const char
   return sql;
 }
 
-constexpr std::array<const char*, 6> kTotalColumns = {
-    "client_to_peer_bytes",      "peer_to_client_bytes",   "client_to_peer_wire_bytes",
-    "peer_to_client_wire_bytes", "client_to_peer_packets", "peer_to_client_packets"};
+// The six totals, and what a bucket has beside them.
+constexpr std::array<const char*, 7> kBucketColumns = {"client_to_peer_bytes",
+                                                       "peer_to_client_bytes",
+                                                       "client_to_peer_wire_bytes",
+                                                       "peer_to_client_wire_bytes",
+                                                       "client_to_peer_packets",
+                                                       "peer_to_client_packets",
+                                                       "sessions"};
 
 std::string_view IdBytes(const SessionId& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
@@ -75,9 +80,9 @@ LedgerWriter::LedgerWriter(std::unique_ptr<Database> database)
       insert_session_(*database_, kInsertSession),
       update_session_(*database_, kUpdateSession),
       end_session_(*database_, kEndSession),
-      add_part_(*database_, Grow("usage_part", 2, kTotalColumns)),
-      add_bucket_(*database_, Grow("usage_bucket", 5, kTotalColumns)),
-      add_total_(*database_, Grow("usage_total", 2, std::span(kTotalColumns).first(2))),
+      add_part_(*database_, Grow("usage_part", 2, std::span(kBucketColumns).first(6))),
+      add_bucket_(*database_, Grow("usage_bucket", 5, kBucketColumns)),
+      add_total_(*database_, Grow("usage_total", 2, std::span(kBucketColumns).first(2))),
       find_drops_(*database_, "SELECT reason, packets FROM session_drop WHERE session = ?"),
       set_drop_(*database_, "INSERT OR REPLACE INTO session_drop VALUES (?, ?, ?)"),
       set_meta_(*database_,
@@ -113,7 +118,7 @@ void LedgerWriter::Store(const SlotFile& slots, const SlotSnapshot& snapshot) {
   for (const UsagePart& part : parts) {
     const Sums& s = part.sums;
     add_part_.Bind(part.bucket.value(), known.session, s[0], s[1], s[2], s[3], s[4], s[5]).Run();
-    Sums& growth = growth_[{part.bucket, known.group}];
+    Sums& growth = growth_[{part.bucket, known.group}].sums;
     for (size_t i = 0; i < s.size(); ++i) growth[i] += s[i];
   }
   if (!parts.empty()) {
@@ -168,6 +173,7 @@ void LedgerWriter::Load(Known& known, const SessionInfo& info, const LedgerIdent
             SqlText{relayed}, info.started_at.time_since_epoch().count())
       .Run();
   known.session = sqlite3_last_insert_rowid(database_->handle());
+  ++growth_[{BucketOf(info.started_at), known.group}].sessions;
 }
 
 void LedgerWriter::StoreDrops(Known& known, const SlotSnapshot& snapshot) {
@@ -200,13 +206,15 @@ void LedgerWriter::EndOrphans(const SlotFile& slots, std::span<const SlotSnapsho
 }
 
 void LedgerWriter::StoreBuckets() {
-  for (const auto& [key, s] : growth_) {
+  for (const auto& [key, growth] : growth_) {
     const auto& [bucket, group] = key;
+    const Sums& s = growth.sums;
     add_bucket_
         .Bind(bucket.value(), group.account, std::string_view(group.region),
               TransportText(group.transport), std::string_view(group.label), s[0], s[1], s[2], s[3],
-              s[4], s[5])
+              s[4], s[5], growth.sessions)
         .Run();
+    if (IsZero(s)) continue;  // sessions that relayed nothing give an account no series of metrics
     add_total_.Bind(group.account, std::string_view(group.region), s[0], s[1]).Run();
     auto& total = totals_[{group.account, group.region}];
     total[0] += s[0];
@@ -251,7 +259,9 @@ int64_t LedgerWriter::AccountKey(const std::string& name) {
 int64_t LedgerWriter::BootKey(const LedgerIdentity& identity) {
   const auto [it, is_new] = boots_.try_emplace(identity.boot, 0);
   if (!is_new) return it->second;
-  Statement insert(*database_, "INSERT INTO boot VALUES (NULL, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+  Statement insert(*database_,
+                   "INSERT INTO boot(id, node, region, edge) VALUES (?, ?, ?, ?) "
+                   "ON CONFLICT DO NOTHING");
   insert
       .Bind(IdBytes(identity.boot), std::string_view(identity.node),
             std::string_view(identity.region), std::string_view(identity.edge))

@@ -67,6 +67,12 @@ class LedgerWriter {
     auto operator<=>(const Group&) const = default;
   };
 
+  // Growth is what a row of usage_bucket grows by.
+  struct Growth {
+    Sums sums{};
+    uint64_t sessions = 0;  // that started in the bucket
+  };
+
   // Known is what is stored of the session that has a slot.
   struct Known {
     bool valid = false;
@@ -102,7 +108,7 @@ class LedgerWriter {
   std::vector<Known> known_;  // by slot
   std::map<std::string, int64_t> accounts_;
   std::map<SessionId, int64_t> boots_;
-  std::map<std::pair<BucketIndex, Group>, Sums> growth_;  // of usage_bucket, in this transaction
+  std::map<std::pair<BucketIndex, Group>, Growth> growth_;  // in this transaction
   std::map<std::pair<int64_t, std::string>, std::array<uint64_t, kDirectionCount>> totals_;
   int wal_pages_ = 0;
 };

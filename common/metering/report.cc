@@ -30,18 +30,9 @@ constexpr std::array<KeyColumn, kReportKeyCount> kKeys = {{
 
 const KeyColumn& ColumnOf(ReportKey key) { return kKeys[static_cast<size_t>(key)]; }
 
-// Buckets ?1 to ?2, starts ?3 to ?4 in microseconds. Sessions count where they start.
-constexpr std::string_view kUsage = R"sql(
-FROM (
-  SELECT bucket, account, region, transport, label, 0 AS sessions,
-    client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes,
-    peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets
-  FROM usage_bucket WHERE bucket >= ?1 AND bucket < ?2
-  UNION ALL
-  SELECT max(started_at, 0) / 900000000, account, region, transport, label, 1, 0, 0, 0, 0, 0, 0
-  FROM session JOIN boot ON boot.key = boot WHERE started_at >= ?3 AND started_at < ?4
-) JOIN account ON account.key = account
-)sql";
+// Buckets ?1 to ?2.
+constexpr std::string_view kUsage =
+    "FROM usage_bucket JOIN account ON account.key = account WHERE bucket >= ?1 AND bucket < ?2 ";
 
 constexpr std::string_view kSums =
     "sum(sessions), sum(client_to_peer_bytes), sum(peer_to_client_bytes), "
@@ -187,7 +178,7 @@ std::expected<Report, std::string> UsageReport(const ReportQuery& query) {
   Statement statement(**database, "SELECT " + names + std::string(kSums) + std::string(kUsage) +
                                       "GROUP BY " + positions + " ORDER BY " + positions);
   const Bounds bounds(query.period);
-  statement.Bind(bounds.first_bucket, bounds.end_bucket, bounds.from, bounds.to);
+  statement.Bind(bounds.first_bucket, bounds.end_bucket);
   while (statement.Step()) {
     ReportRow& row = report.rows.emplace_back();
     int column = 0;

@@ -87,8 +87,9 @@ def _book_session(connection: sqlite3.Connection, bucket: int, size: int) -> Non
         figures = tuple(size + i for i in (0, 2, 4, 6, 8, 10))
         connection.execute("INSERT INTO usage_part VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                            (b, session, *figures))
-        connection.execute("INSERT INTO usage_bucket VALUES (?, ?, ?, 'udp', ?, ?, ?, ?, ?, ?, ?)",
-                           (b, account, region, b"old", *figures))
+        connection.execute("INSERT INTO usage_bucket"
+                           " VALUES (?, ?, ?, 'udp', ?, ?, ?, ?, ?, ?, ?, ?)",
+                           (b, account, region, b"old", *figures, int(b < bucket)))
     connection.execute("UPDATE usage_total SET client_to_peer_bytes = client_to_peer_bytes + ?,"
                        " peer_to_client_bytes = peer_to_client_bytes + ?"
                        " WHERE account = ? AND region = ?",

@@ -81,8 +81,11 @@ void ReadBuckets(Database& database, Books& books) {
                 std::string("SELECT x.bucket, account.name, x.region, x.transport, x.label, ") +
                     kTallyColumns + "FROM usage_bucket x JOIN account ON account.key = x.account");
   while (row.Step()) {
+    const Tally tally = ReadTally(row, 5);
+    // Nothing was relayed where a session only began.
+    if (tally == Tally{}) continue;
     books.buckets[{static_cast<uint32_t>(row.Int(0)), row.Bytes(1), row.Bytes(2), row.Bytes(3),
-                   row.Bytes(4)}] = ReadTally(row, 5);
+                   row.Bytes(4)}] = tally;
   }
 }
 

@@ -46,8 +46,8 @@ TEST_CASE("what is not our ledger is refused with the file and the remedy, and n
   CHECK(ReadWhole(path) == foreign);
   std::filesystem::remove(path);
   World(directory.path()).Start();
-  Query(directory.path(), "PRAGMA user_version = 2");
-  CHECK(OpenError(directory.path()).find("has schema 2, this program knows 1") !=
+  Query(directory.path(), "PRAGMA user_version = 3");
+  CHECK(OpenError(directory.path()).find("has schema 3, this program knows 1 to 2") !=
         std::string::npos);
 }
 

@@ -163,7 +163,8 @@ class World {
     for (const auto& row : Query(directory,
                                  "SELECT bucket, account.name, sum(client_to_peer_bytes), "
                                  "sum(peer_to_client_bytes) FROM usage_bucket JOIN account ON "
-                                 "account.key = account GROUP BY 1, 2")) {
+                                 "account.key = account GROUP BY 1, 2 HAVING "
+                                 "sum(client_to_peer_bytes + peer_to_client_bytes) > 0")) {
       booked[{static_cast<uint32_t>(std::stoul(row[0])), row[1]}] = {std::stoull(row[2]),
                                                                      std::stoull(row[3])};
     }
@@ -185,6 +186,8 @@ class World {
     const auto sessions = Query(directory, all_sums + " FROM session");
     CHECK(Query(directory, all_sums + " FROM usage_part") == sessions);
     CHECK(Query(directory, all_sums + " FROM usage_bucket") == sessions);
+    CHECK(QueryOne(directory, "SELECT coalesce(sum(sessions), 0) FROM usage_bucket") ==
+          QueryOne(directory, "SELECT count(*) FROM session"));
     CHECK(Query(directory, sums + " FROM usage_total") == Query(directory, sums + " FROM session"));
   }
 
