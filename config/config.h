@@ -34,6 +34,9 @@ enum class TlsVersion : uint8_t { k12, k13 };
 // Redirect says when new clients are sent to `alternate_servers`.
 enum class Redirect : uint8_t { kDraining, kAlways };
 
+// UdpPathWord is the fastest way of moving datagrams that the server may take.
+enum class UdpPathWord : uint8_t { kAuto, kOffload, kBatch, kPlain };
+
 struct AlternateServerConfig {
   IpAddress address;
   uint16_t port = 3478;
@@ -59,6 +62,7 @@ struct Config {
   std::string region = "local";
   std::string edge = "local";
   uint32_t workers = 0;  // 0: auto, the CPUs that the process may use
+  UdpPathWord udp_path = UdpPathWord::kAuto;
 
   std::vector<Listener> listen;  // default: udp and tcp on 0.0.0.0 and [::], port 3478
 

@@ -146,6 +146,16 @@ std::span<const NamedValue<Redirect>> Words() {
 }
 
 template <>
+std::span<const NamedValue<UdpPathWord>> Words() {
+  static constexpr std::array<NamedValue<UdpPathWord>, 4> kWords = {
+      {{"auto", UdpPathWord::kAuto},
+       {"offload", UdpPathWord::kOffload},
+       {"batch", UdpPathWord::kBatch},
+       {"plain", UdpPathWord::kPlain}}};
+  return kWords;
+}
+
+template <>
 std::span<const NamedValue<LogLevel>> Words() {
   static constexpr std::array<NamedValue<LogLevel>, 4> kWords = {{{"debug", LogLevel::kDebug},
                                                                   {"info", LogLevel::kInfo},

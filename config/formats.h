@@ -135,6 +135,8 @@ std::span<const NamedValue<TlsVersion>> Words();
 template <>
 std::span<const NamedValue<Redirect>> Words();
 template <>
+std::span<const NamedValue<UdpPathWord>> Words();
+template <>
 std::span<const NamedValue<LogLevel>> Words();
 template <>
 std::span<const NamedValue<LogFormat>> Words();

@@ -21,6 +21,11 @@ constexpr Key kKeys[] = {
     Value<Text<1, 64>, MEMBER(edge)>("edge", "The site within the region, for session records."),
     Value<Workers, MEMBER(workers)>(
         "workers", "Threads that relay; auto means the CPUs that the process may use."),
+    Value<Word<UdpPathWord>, MEMBER(udp_path)>(
+        "udp_path",
+        "How datagrams move: one a system call (plain), many (batch), or besides in runs by UDP "
+        "GSO "
+        "and GRO (offload). auto is the fastest that the kernel has."),
 
     Entries<MEMBER(listen), PrintListener>("listen", "Where clients reach the server.",
                                            "[{transport: udp, address: 0.0.0.0, port: 3478}]"),

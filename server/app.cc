@@ -74,6 +74,7 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   setup.turn = MakeTurnOptions(config, relays, host);
   setup.udp_listeners = listeners;
   setup.stream_listeners = StreamListeners(config);
+  setup.udp_path = udp_path_ = ChooseUdpPath(config.udp_path, FastestUdpPath());
   setup.streams = MakeStreamOptions(config);
   connection_limits_ = std::make_unique<ConnectionLimits>(config.limits.connections,
                                                           config.limits.connections_per_address);
@@ -174,6 +175,7 @@ void App::LogStarted(const config::Config& config, const std::vector<RelayAddres
        {"relay_addresses", Join(relay_texts)},
        {"relay_ports", ports},
        {"workers", static_cast<uint64_t>(workers_.size())},
+       {"udp_path", UdpPathName(udp_path_)},
        {"metering_directory", config.metering.directory},
        {"admin", admin.ToString()}});
   for (const std::string& warning : Warnings(config, relays, RaiseDescriptorLimit())) {

@@ -69,6 +69,7 @@ class App final : public MetricsSource {
   uint32_t max_slots_ = 0;
   std::atomic<bool> stopping_{false};
   bool stopped_ = true;  // until Start is through
+  UdpPath udp_path_ = UdpPath::kBatch;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<SlotFile> slots_;
   std::unique_ptr<LedgerThread> ledger_;

@@ -129,6 +129,19 @@ std::vector<StreamListenOptions> StreamListeners(const config::Config& config) {
   return listeners;
 }
 
+UdpPath ChooseUdpPath(config::UdpPathWord wanted, UdpPath fastest) {
+  switch (wanted) {
+    case config::UdpPathWord::kPlain:
+      return UdpPath::kPlain;
+    case config::UdpPathWord::kBatch:
+      return std::min(UdpPath::kBatch, fastest);
+    case config::UdpPathWord::kAuto:
+    case config::UdpPathWord::kOffload:
+      break;
+  }
+  return fastest;
+}
+
 StreamOptions MakeStreamOptions(const config::Config& config) {
   StreamOptions options;
   options.first_message_timeout = config.limits.handshake_timeout;

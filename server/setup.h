@@ -8,6 +8,7 @@
 #include "common/net/transport_address.h"
 #include "config/config.h"
 #include "server/io/stream_options.h"
+#include "server/io/udp_path.h"
 #include "server/turn/options.h"
 
 namespace turnpike {
@@ -29,6 +30,9 @@ std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
 
 // StreamListeners returns the TCP and TLS listeners; entries of both on one port are one listener.
 std::vector<StreamListenOptions> StreamListeners(const config::Config& config);
+
+// ChooseUdpPath returns what `wanted` says, as far as the kernel, whose best is `fastest`, has it.
+UdpPath ChooseUdpPath(config::UdpPathWord wanted, UdpPath fastest);
 
 // MakeStreamOptions maps the limits of stream connections.
 StreamOptions MakeStreamOptions(const config::Config& config);

@@ -4,7 +4,7 @@ namespace turnpike {
 
 Worker::Worker(const WorkerSetup& setup)
     : core_(setup.turn, setup.nonce_secret, *setup.directory, random_),
-      driver_(loop_.get(), core_, *setup.slots, setup.streams),
+      driver_(loop_.get(), core_, *setup.slots, setup.streams, setup.udp_path),
       command_(UvAsync::On<&Worker::OnCommand>(loop_.get(), this)) {}
 
 std::expected<std::unique_ptr<Worker>, std::string> Worker::Open(const WorkerSetup& setup) {

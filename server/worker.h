@@ -24,6 +24,7 @@ struct WorkerSetup {
   std::vector<TransportAddress> udp_listeners;
   std::vector<StreamListenOptions> stream_listeners;
   StreamOptions streams;
+  UdpPath udp_path = UdpPath::kBatch;
   Directory* directory = nullptr;
   SlotFile* slots = nullptr;
 };

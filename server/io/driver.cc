@@ -18,12 +18,13 @@ constexpr std::chrono::seconds kWarningInterval{10};
 
 }  // namespace
 
-Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamOptions& streams)
+Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamOptions& streams,
+               UdpPath udp_path)
     : loop_(loop),
       core_(core),
       slots_(slots),
-      receive_batch_(stats_.receive_overflows),
-      outbox_(*this),
+      receive_batch_(stats_.receive_overflows, udp_path),
+      outbox_(*this, udp_path),
       relays_(loop, *this),
       streams_(loop, *this, *this, stats_.streams, streams),
       timer_(loop),

@@ -19,6 +19,7 @@
 #include "server/io/stream_hub.h"
 #include "server/io/transport.h"
 #include "server/io/udp.h"
+#include "server/io/udp_path.h"
 #include "server/io/uv.h"
 #include "server/turn/turn_server.h"
 
@@ -32,7 +33,8 @@ namespace turnpike {
 class Driver final : public TransportHost, public StreamHost, public ForwardReports {
  public:
   // Nothing is owned; the loop, the core, the slots and what `streams` names outlive the driver.
-  Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamOptions& streams = {});
+  Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamOptions& streams = {},
+         UdpPath udp_path = UdpPath::kOffload);
   ~Driver() override;
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;

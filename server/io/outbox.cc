@@ -1,5 +1,7 @@
 #include "server/io/outbox.h"
 
+#include <netinet/udp.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -36,28 +38,30 @@ bool MayBeOfAnEarlierDatagram(int error) {
   }
 }
 
-// WriteSource writes the control message that makes a datagram leave from `from`, and returns its
-// size. A socket on a wildcard address would else answer from the address that routing prefers.
-size_t WriteSource(const IpAddress& from, uint8_t* out) {
+// WriteControl appends a control message at out + used and returns what is used then.
+template <typename T>
+size_t WriteControl(int level, int type, const T& value, uint8_t* out, size_t used) {
   cmsghdr header{};
+  header.cmsg_level = level;
+  header.cmsg_type = type;
+  header.cmsg_len = CMSG_LEN(sizeof(value));
+  std::memcpy(out + used, &header, sizeof(header));
+  std::memcpy(out + used + CMSG_LEN(0), &value, sizeof(value));
+  return used + CMSG_SPACE(sizeof(value));
+}
+
+// WriteSource makes a datagram leave from `from`. A socket on a wildcard address would else answer
+// from the address that routing prefers.
+size_t WriteSource(const IpAddress& from, uint8_t* out, size_t used) {
   const ByteSpan bytes = from.bytes();
   if (from.is_v4()) {
     in_pktinfo info{};
     std::memcpy(&info.ipi_spec_dst, bytes.data(), bytes.size());
-    header.cmsg_level = IPPROTO_IP;
-    header.cmsg_type = IP_PKTINFO;
-    header.cmsg_len = CMSG_LEN(sizeof(info));
-    std::memcpy(out + CMSG_LEN(0), &info, sizeof(info));
-  } else {
-    in6_pktinfo info{};
-    std::memcpy(&info.ipi6_addr, bytes.data(), bytes.size());
-    header.cmsg_level = IPPROTO_IPV6;
-    header.cmsg_type = IPV6_PKTINFO;
-    header.cmsg_len = CMSG_LEN(sizeof(info));
-    std::memcpy(out + CMSG_LEN(0), &info, sizeof(info));
+    return WriteControl(IPPROTO_IP, IP_PKTINFO, info, out, used);
   }
-  std::memcpy(out, &header, sizeof(header));
-  return from.is_v4() ? CMSG_SPACE(sizeof(in_pktinfo)) : CMSG_SPACE(sizeof(in6_pktinfo));
+  in6_pktinfo info{};
+  std::memcpy(&info.ipi6_addr, bytes.data(), bytes.size());
+  return WriteControl(IPPROTO_IPV6, IPV6_PKTINFO, info, out, used);
 }
 
 }  // namespace
@@ -82,13 +86,10 @@ DropReason DropReasonOf(int error) {
   }
 }
 
-Outbox::Outbox(ForwardReports& reports)
-    : reports_(reports), entries_(std::make_unique<std::array<Entry, kCapacity>>()) {
+Outbox::Outbox(ForwardReports& reports, UdpPath path)
+    : reports_(reports), path_(path), entries_(std::make_unique<std::array<Entry, kCapacity>>()) {
   sockets_.reserve(kCapacity);
-  for (size_t i = 0; i < kRun; ++i) {
-    messages_[i].msg_hdr.msg_name = &prepared_[i].to;
-    messages_[i].msg_hdr.msg_iov = prepared_[i].vectors.data();
-  }
+  for (size_t i = 0; i < kBatch; ++i) messages_[i].msg_hdr.msg_name = &prepared_[i].to;
 }
 
 Outbox::Entry& Outbox::Append(UdpSocket& socket) {
@@ -132,78 +133,141 @@ void Outbox::FlushSocket(UdpSocket& socket) {
   int32_t index = socket.queue_head;
   socket.queue_head = socket.queue_tail = -1;
   while (index >= 0) {
-    size_t count = 0;
-    const bool dont_fragment = (*entries_)[static_cast<size_t>(index)].forward.dont_fragment;
-    while (index >= 0 && count < kRun) {
-      Entry& entry = (*entries_)[static_cast<size_t>(index)];
-      // DF is a property of the socket, so a run has one value of it.
-      if (entry.forward.dont_fragment != dont_fragment) break;
-      run_[count] = &entry;
-      Prepare(socket, count++, entry);
-      index = entry.next;
-    }
-    socket.SetDontFragment(dont_fragment, run_[0]->forward.to.ip.is_v4());
-    SendRun(socket.fd.get(), count);
+    const size_t count = Gather(index);
+    const Forward& first = batch_[0]->forward;
+    socket.SetDontFragment(first.dont_fragment, first.to.ip.is_v4());
+    SendBatch(socket, count);
     Report(count);
   }
 }
 
-void Outbox::Prepare(const UdpSocket& socket, size_t index, Entry& entry) {
-  const Forward& forward = entry.forward;
-  Prepared& prepared = prepared_[index];
-  msghdr& header = messages_[index].msg_hdr;
-  header.msg_namelen = ToSocketAddress(forward.to, prepared.to);
-  size_t vectors = 0;
-  if (forward.header_size > 0) prepared.vectors[vectors++] = VectorOf(forward.header_bytes());
-  // A datagram without payload is a datagram all the same.
-  prepared.vectors[vectors++] = VectorOf(forward.payload);
-  if (forward.padding_size > 0) {
-    prepared.vectors[vectors++] = VectorOf(ByteSpan(kZeros).first(forward.padding_size));
+size_t Outbox::Gather(int32_t& index) {
+  size_t count = 0;
+  for (; index >= 0 && count < kBatch; ++count) {
+    Entry& entry = (*entries_)[static_cast<size_t>(index)];
+    // DF is a property of the socket, so a batch has one value of it.
+    if (count > 0 && entry.forward.dont_fragment != batch_[0]->forward.dont_fragment) break;
+    batch_[count] = &entry;
+    index = entry.next;
   }
-  header.msg_iovlen = vectors;
-  header.msg_control = nullptr;
-  header.msg_controllen = 0;
-  if (socket.learns_destination) {
-    header.msg_control = prepared.control.data();
-    header.msg_controllen = WriteSource(forward.from.ip, prepared.control.data());
+  return count;
+}
+
+void Outbox::SendBatch(UdpSocket& socket, size_t count) {
+  size_t plain_until = 0;
+  for (size_t first = 0; first < count;) {
+    const size_t messages = Prepare(socket, first, count, plain_until);
+    first = SendMessages(socket, first, messages);
+    // A refused run: its datagrams go one by one, and hear each its own reason.
+    if (first < count) plain_until = first + RunLength(socket, first, count);
   }
 }
 
-void Outbox::SendRun(int fd, size_t count) {
+size_t Outbox::Prepare(const UdpSocket& socket, size_t first, size_t count, size_t plain_until) {
+  const bool runs = path_ == UdpPath::kOffload && !socket.refuses_runs;
+  size_t messages = 0;
+  size_t vector = 0;
+  while (first < count) {
+    size_t datagrams = 1;
+    if (runs && first >= plain_until) {
+      const size_t length = RunLength(socket, first, count);
+      if (length >= kShortestRun) datagrams = length;
+    }
+    vector = PrepareMessage(socket, messages++, first, datagrams, vector);
+    first += datagrams;
+  }
+  return messages;
+}
+
+size_t Outbox::RunLength(const UdpSocket& socket, size_t first, size_t count) const {
+  const Forward& head = batch_[first]->forward;
+  const size_t size = head.wire_size();
+  if (size == 0) return 1;
+  size_t bytes = size;
+  size_t length = 1;
+  for (size_t i = first + 1; i < count; ++i) {
+    const Forward& next = batch_[i]->forward;
+    const size_t next_size = next.wire_size();
+    if (next_size == 0 || next_size > size || bytes + next_size > kLargestRun) break;
+    if (next.to != head.to || (socket.learns_destination && next.from.ip != head.from.ip)) break;
+    bytes += next_size;
+    ++length;
+    if (next_size < size) break;  // a run may end with a shorter datagram
+  }
+  return length;
+}
+
+size_t Outbox::PrepareMessage(const UdpSocket& socket, size_t index, size_t first, size_t datagrams,
+                              size_t vector) {
+  const Forward& head = batch_[first]->forward;
+  Prepared& prepared = prepared_[index];
+  prepared.datagrams = datagrams;
+  msghdr& header = messages_[index].msg_hdr;
+  header.msg_namelen = ToSocketAddress(head.to, prepared.to);
+  header.msg_iov = &vectors_[vector];
+  const size_t first_vector = vector;
+  for (size_t i = first; i < first + datagrams; ++i) {
+    const Forward& forward = batch_[i]->forward;
+    if (forward.header_size > 0) vectors_[vector++] = VectorOf(forward.header_bytes());
+    // A datagram without payload is a datagram all the same.
+    vectors_[vector++] = VectorOf(forward.payload);
+    if (forward.padding_size > 0) {
+      vectors_[vector++] = VectorOf(ByteSpan(kZeros).first(forward.padding_size));
+    }
+  }
+  header.msg_iovlen = vector - first_vector;
+  uint8_t* const control = prepared.control.data();
+  size_t used = 0;
+  if (socket.learns_destination) used = WriteSource(head.from.ip, control, used);
+  if (datagrams > 1) {
+    const auto segment = static_cast<uint16_t>(head.wire_size());
+    used = WriteControl(IPPROTO_UDP, UDP_SEGMENT, segment, control, used);
+  }
+  header.msg_control = used > 0 ? control : nullptr;
+  header.msg_controllen = used;
+  return vector;
+}
+
+size_t Outbox::SendMessages(UdpSocket& socket, size_t first, size_t count) {
+  const size_t per_call = path_ == UdpPath::kPlain ? 1 : kBatch;
   size_t done = 0;
   bool retried = false;
+  const auto settle = [&](SendResult result) {
+    const size_t datagrams = prepared_[done++].datagrams;
+    std::fill_n(results_.begin() + static_cast<ptrdiff_t>(first), datagrams, result);
+    first += datagrams;
+    retried = false;
+  };
   while (done < count) {
-    const int sent = sendmmsg(fd, &messages_[done], static_cast<unsigned>(count - done), 0);
-    if (sent > 0) {
-      std::fill_n(results_.begin() + static_cast<ptrdiff_t>(done), sent, SendResult());
-      done += static_cast<size_t>(sent);
-      retried = false;
-      continue;
-    }
+    const auto size = static_cast<unsigned>(std::min(per_call, count - done));
+    const int sent = sendmmsg(socket.fd.get(), &messages_[done], size, 0);
+    for (int i = 0; i < sent; ++i) settle({});
+    if (sent > 0) continue;
     const int error = errno;
     if (error == EINTR) continue;
     if (!retried && MayBeOfAnEarlierDatagram(error)) {
       retried = true;
       continue;
     }
-    retried = false;
-    const SendResult failed = std::unexpected(DropReasonOf(error));
-    results_[done++] = failed;
-    if (failed.error() != DropReason::kWouldBlock) continue;
-    // The send buffer is full: the rest of the run would only cost a system call each to hear the
-    // same. Shedding it is what keeps an overloaded relay serving.
-    std::fill(results_.begin() + static_cast<ptrdiff_t>(done),
-              results_.begin() + static_cast<ptrdiff_t>(count), failed);
-    done = count;
+    const DropReason reason = DropReasonOf(error);
+    if (reason != DropReason::kWouldBlock && prepared_[done].datagrams > 1) {
+      if (error == EIO) socket.refuses_runs = true;  // no checksum offload on its way out
+      return first;
+    }
+    settle(std::unexpected(reason));
+    // The send buffer is full: the rest would only cost a system call each to hear the same.
+    // Shedding it is what keeps an overloaded relay serving.
+    while (reason == DropReason::kWouldBlock && done < count) settle(std::unexpected(reason));
   }
+  return first;
 }
 
 void Outbox::Report(size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    if (run_[i]->is_message) {
-      run_[i]->message = {};
+    if (batch_[i]->is_message) {
+      batch_[i]->message = {};
     } else {
-      reports_.OnForwardSent(run_[i]->forward, results_[i]);
+      reports_.OnForwardSent(batch_[i]->forward, results_[i]);
     }
   }
 }

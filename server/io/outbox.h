@@ -11,6 +11,7 @@
 
 #include "server/io/receive_batch.h"
 #include "server/io/sockaddr.h"
+#include "server/io/udp_path.h"
 #include "server/io/udp_socket.h"
 #include "server/turn/types.h"
 
@@ -29,14 +30,15 @@ DropReason DropReasonOf(int error);
 // Outbox gathers Forwards and STUN messages and sends them in batches, one chain per socket: order
 // is kept per socket, so per destination. It copies no payload. Everything is allocated once.
 //
-// UDP GSO belongs into SendRun: neighbours of a chain with one destination and one size.
+// Neighbours of a chain with one destination and one size leave as a run (UDP GSO): the kernel
+// takes them through its stack as one, and takes all of them or none.
 class Outbox {
  public:
   // Room for what a full set of receive buffers can cause.
   static constexpr size_t kCapacity = 2 * ReceiveBatch::kBuffers;
 
   // `reports` is not owned.
-  explicit Outbox(ForwardReports& reports);
+  explicit Outbox(ForwardReports& reports, UdpPath path = UdpPath::kOffload);
 
   // Add queues `forward` for `socket`, which must stay open until the next Flush. The outbox must
   // not be full.
@@ -52,7 +54,10 @@ class Outbox {
   bool full() const { return used_ == kCapacity; }
 
  private:
-  static constexpr size_t kRun = 64;  // messages per system call
+  static constexpr size_t kBatch = 64;  // datagrams per system call
+  // Shorter runs cost more to put together than they save.
+  static constexpr size_t kShortestRun = 3;
+  static constexpr size_t kLargestRun = 65000;  // bytes; what one IP packet holds, and some room
 
   struct Entry {
     Forward forward;
@@ -61,28 +66,45 @@ class Outbox {
     int32_t next = -1;
   };
 
-  // What the kernel reads of one message.
+  // What the kernel reads of one message: one datagram, or a run of them.
   struct Prepared {
     SocketAddress to;
-    std::array<iovec, 3> vectors;
-    alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(in6_pktinfo))> control;
+    size_t datagrams = 0;
+    alignas(cmsghdr)
+        std::array<uint8_t, CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))> control;
   };
 
   Entry& Append(UdpSocket& socket);
   void FlushSocket(UdpSocket& socket);
-  // Prepare fills in messages_[index]; SendRun sends the first `count` of them and sets results_.
-  void Prepare(const UdpSocket& socket, size_t index, Entry& entry);
-  void SendRun(int fd, size_t count);
+  // Gather fills batch_ from the chain at `index`, returns the count and moves `index` on.
+  size_t Gather(int32_t& index);
+  // SendBatch sends the first `count` of batch_ and sets results_.
+  void SendBatch(UdpSocket& socket, size_t count);
+  // Prepare makes messages_ of batch_[first, count), without runs before `plain_until`; it returns
+  // how many.
+  size_t Prepare(const UdpSocket& socket, size_t first, size_t count, size_t plain_until);
+  // RunLength counts the datagrams from batch_[first] on that can leave as one.
+  size_t RunLength(const UdpSocket& socket, size_t first, size_t count) const;
+  // PrepareMessage makes messages_[index] of batch_[first, first + datagrams), whose vectors begin
+  // at vectors_[vector]; it returns where the next ones do.
+  size_t PrepareMessage(const UdpSocket& socket, size_t index, size_t first, size_t datagrams,
+                        size_t vector);
+  // SendMessages sends messages_[0, count), whose datagrams begin at batch_[first], and returns the
+  // first datagram that was not dealt with: all are, unless a run was refused that may still go
+  // datagram by datagram.
+  size_t SendMessages(UdpSocket& socket, size_t first, size_t count);
   void Report(size_t count);
 
   ForwardReports& reports_;
+  UdpPath path_;
   size_t used_ = 0;
   std::unique_ptr<std::array<Entry, kCapacity>> entries_;
   std::vector<UdpSocket*> sockets_;  // with a chain, in the order of their first message
-  std::array<mmsghdr, kRun> messages_{};
-  std::array<Prepared, kRun> prepared_{};
-  std::array<Entry*, kRun> run_{};
-  std::array<SendResult, kRun> results_{};
+  std::array<mmsghdr, kBatch> messages_{};
+  std::array<Prepared, kBatch> prepared_{};
+  std::array<iovec, 3 * kBatch> vectors_{};
+  std::array<Entry*, kBatch> batch_{};
+  std::array<SendResult, kBatch> results_{};
 };
 
 }  // namespace turnpike

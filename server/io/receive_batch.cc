@@ -1,5 +1,8 @@
 #include "server/io/receive_batch.h"
 
+#include <netinet/udp.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -19,8 +22,9 @@ T ReadPayload(const cmsghdr& control) {
 
 }  // namespace
 
-ReceiveBatch::ReceiveBatch(Counter& overflows)
+ReceiveBatch::ReceiveBatch(Counter& overflows, UdpPath path)
     : overflows_(overflows),
+      path_(path),
       // Not value-initialised: untouched pages cost nothing.
       memory_(std::make_unique_for_overwrite<uint8_t[]>(kBuffers * kStride)) {
   for (size_t i = 0; i < kBatch; ++i) {
@@ -34,42 +38,55 @@ ReceiveBatch::ReceiveBatch(Counter& overflows)
   }
 }
 
-std::span<const ReceivedDatagram> ReceiveBatch::Receive(UdpSocket& socket) {
+Received ReceiveBatch::Receive(UdpSocket& socket) {
   TP_DCHECK(has_room());
-  for (size_t i = 0; i < kBatch; ++i) {
+  const size_t limit = path_ == UdpPath::kPlain ? 1 : kBatch;
+  for (size_t i = 0; i < limit; ++i) {
     vectors_[i] = {memory_.get() + (used_ + i) * kStride, kLargestDatagram};
   }
   int count = -1;
   // An error that an earlier send left on the socket is reported once and cleared by that; it must
   // not be mistaken for an empty socket.
   for (int attempt = 0; attempt < 3 && count < 0; ++attempt) {
-    count = recvmmsg(socket.fd.get(), messages_.data(), kBatch, MSG_DONTWAIT, nullptr);
+    count = recvmmsg(socket.fd.get(), messages_.data(), static_cast<unsigned>(limit), MSG_DONTWAIT,
+                     nullptr);
     if (count < 0 && errno == EAGAIN) break;
   }
   if (count <= 0) return {};
   const auto size = static_cast<size_t>(count);
+  received_.clear();
   for (size_t i = 0; i < size; ++i) {
     msghdr& header = messages_[i].msg_hdr;
-    received_[i].bytes = {static_cast<const uint8_t*>(vectors_[i].iov_base), messages_[i].msg_len};
-    received_[i].from = FromSocketAddress(addresses_[i]);
-    received_[i].to = ReadControl(header, socket);
+    TakeApart({static_cast<const uint8_t*>(vectors_[i].iov_base), messages_[i].msg_len},
+              FromSocketAddress(addresses_[i]), ReadControl(header, socket));
     header.msg_namelen = sizeof(SocketAddress);
     header.msg_controllen = sizeof(Control);
   }
   used_ += size;
-  return std::span(received_).first(size);
+  return {received_, size == limit};
 }
 
-std::optional<IpAddress> ReceiveBatch::ReadControl(msghdr& header, UdpSocket& socket) {
-  std::optional<IpAddress> to;
-  if (header.msg_controllen == 0) return to;
+void ReceiveBatch::TakeApart(ByteSpan bytes, const TransportAddress& from, const Notes& notes) {
+  // An empty datagram is a datagram all the same.
+  do {
+    const size_t size = notes.segment == 0 ? bytes.size() : std::min(notes.segment, bytes.size());
+    received_.push_back({bytes.first(size), from, notes.to});
+    bytes = bytes.subspan(size);
+  } while (!bytes.empty());
+}
+
+ReceiveBatch::Notes ReceiveBatch::ReadControl(msghdr& header, UdpSocket& socket) {
+  Notes notes;
+  if (header.msg_controllen == 0) return notes;
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
        control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
       // ipi_spec_dst is an address of this host also when the datagram was broadcast.
-      to = FromInAddr(ReadPayload<in_pktinfo>(*control).ipi_spec_dst);
+      notes.to = FromInAddr(ReadPayload<in_pktinfo>(*control).ipi_spec_dst);
     } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
-      to = FromIn6Addr(ReadPayload<in6_pktinfo>(*control).ipi6_addr);
+      notes.to = FromIn6Addr(ReadPayload<in6_pktinfo>(*control).ipi6_addr);
+    } else if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == UDP_GRO) {
+      notes.segment = static_cast<size_t>(std::max(0, ReadPayload<int>(*control)));
     } else if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SO_RXQ_OVFL) {
       // A running 32-bit count that wraps; the difference does not care.
       const auto drops = ReadPayload<uint32_t>(*control);
@@ -77,7 +94,7 @@ std::optional<IpAddress> ReceiveBatch::ReadControl(msghdr& header, UdpSocket& so
       socket.drops_seen = drops;
     }
   }
-  return to;
+  return notes;
 }
 
 }  // namespace turnpike

@@ -9,10 +9,12 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "common/base/bytes.h"
 #include "common/base/counter.h"
 #include "server/io/sockaddr.h"
+#include "server/io/udp_path.h"
 #include "server/io/udp_socket.h"
 
 namespace turnpike {
@@ -24,21 +26,30 @@ struct ReceivedDatagram {
   std::optional<IpAddress> to;  // the own address that was asked, where the socket learns it
 };
 
+// Received is what one system call brought.
+struct Received {
+  std::span<const ReceivedDatagram> datagrams;  // valid until the next Receive
+  bool more = false;                            // the socket may hold more
+};
+
 // ReceiveBatch is a worker's receive buffers. All sockets of the worker share them: what is
 // received waits in its buffer until it has been sent on, so payload is never copied. Buffers hold
 // the largest UDP datagram, so nothing is ever truncated; memory is touched only as far as
 // datagrams reach.
 class ReceiveBatch {
  public:
-  static constexpr size_t kBatch = 64;     // datagrams per system call
-  static constexpr size_t kBuffers = 128;  // datagrams that may wait to be sent on
+  static constexpr size_t kBatch = 64;     // buffers that one system call fills
+  static constexpr size_t kBuffers = 128;  // buffers that may wait to be sent on
 
   // ReceiveBatch adds what the kernel says it dropped for want of room to `overflows` (not owned).
-  explicit ReceiveBatch(Counter& overflows);
+  explicit ReceiveBatch(Counter& overflows, UdpPath path = UdpPath::kOffload);
 
-  // Receive reads up to kBatch datagrams from `socket` without blocking; fewer than kBatch means
-  // that nothing is left. There must be `has_room`. The span is valid until the next call.
-  std::span<const ReceivedDatagram> Receive(UdpSocket& socket);
+  // Receive reads what one system call gives without blocking. A run that the kernel hands over as
+  // one (UDP GRO) fills one buffer and is taken apart. There must be `has_room`.
+  Received Receive(UdpSocket& socket);
+
+  // takes_runs says whether sockets shall receive runs as one.
+  bool takes_runs() const { return path_ == UdpPath::kOffload; }
 
   // has_room says whether a whole batch fits. Reset gives all buffers back: everything received so
   // far has been dealt with.
@@ -55,16 +66,24 @@ class ReceiveBatch {
     alignas(cmsghdr) std::array<uint8_t, kControlSize> bytes;
   };
 
-  std::optional<IpAddress> ReadControl(msghdr& header, UdpSocket& socket);
+  // What the control messages of one buffer say.
+  struct Notes {
+    std::optional<IpAddress> to;
+    size_t segment = 0;  // bytes of each datagram of a run, the last apart; 0: it is no run
+  };
+
+  Notes ReadControl(msghdr& header, UdpSocket& socket);
+  void TakeApart(ByteSpan bytes, const TransportAddress& from, const Notes& notes);
 
   Counter& overflows_;
+  UdpPath path_;
   size_t used_ = 0;
   std::unique_ptr<uint8_t[]> memory_;
   std::array<mmsghdr, kBatch> messages_{};
   std::array<iovec, kBatch> vectors_{};
   std::array<SocketAddress, kBatch> addresses_{};
   std::array<Control, kBatch> controls_{};
-  std::array<ReceivedDatagram, kBatch> received_{};
+  std::vector<ReceivedDatagram> received_;
 };
 
 }  // namespace turnpike

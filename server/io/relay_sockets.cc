@@ -18,8 +18,10 @@ constexpr int kErrorsPerEvent = 16;
 }  // namespace
 
 std::expected<void, OpenError> RelaySockets::Open(RelayId relay, const TransportAddress& bind) {
-  auto socket = OpenUdpSocket(
-      bind, {.queue_errors = true, .receive_buffer = kRelayBuffer, .send_buffer = kRelayBuffer});
+  auto socket = OpenUdpSocket(bind, {.receive_runs = host_.receive_batch().takes_runs(),
+                                     .queue_errors = true,
+                                     .receive_buffer = kRelayBuffer,
+                                     .send_buffer = kRelayBuffer});
   if (!socket) {
     last_errno_ = socket.error();
     return std::unexpected(last_errno_ == EADDRINUSE ? OpenError::kPortInUse
@@ -83,7 +85,7 @@ void RelaySockets::Receive(RelaySocket& relay) {
   // One batch per event: what is left comes back with the next poll, after the others' turn.
   reading_ = &relay;
   const auto batch = host_.receive_batch().Receive(relay.socket);
-  for (const ReceivedDatagram& datagram : batch) {
+  for (const ReceivedDatagram& datagram : batch.datagrams) {
     host_.OnPeerDatagram(relay.id, PeerAddress(datagram.from), datagram.bytes);
     // What a datagram causes may close this very relay.
     if (reading_ == nullptr) break;

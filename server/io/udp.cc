@@ -26,6 +26,7 @@ std::expected<std::unique_ptr<UdpListener>, std::string> UdpListener::Open(
     uv_loop_t* loop, const TransportAddress& address, LinkId link, TransportHost& host) {
   auto socket = OpenUdpSocket(address, {.share_port = true,
                                         .learn_destination = address.ip.is_unspecified(),
+                                        .receive_runs = host.receive_batch().takes_runs(),
                                         .receive_buffer = kListenerBuffer,
                                         .send_buffer = kListenerBuffer});
   if (!socket) return std::unexpected(BindFailure(address, socket.error()));
@@ -41,12 +42,12 @@ std::expected<std::unique_ptr<UdpListener>, std::string> UdpListener::Open(
 void UdpListener::OnReadable() {
   for (int i = 0; i < kMaxBatches; ++i) {
     const auto batch = host_.receive_batch().Receive(socket_);
-    for (const ReceivedDatagram& datagram : batch) {
+    for (const ReceivedDatagram& datagram : batch.datagrams) {
       const TransportAddress server{datagram.to.value_or(address_.ip), address_.port};
       host_.OnClientMessage({{datagram.from, server, Transport::kUdp}, link_}, datagram.bytes);
     }
     host_.OnBatchEnd();
-    if (batch.size() < ReceiveBatch::kBatch) return;
+    if (!batch.more) return;
   }
 }
 

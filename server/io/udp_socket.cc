@@ -1,5 +1,7 @@
 #include "server/io/udp_socket.h"
 
+#include <netinet/udp.h>
+
 #include <cerrno>
 
 #include "common/base/check.h"
@@ -26,6 +28,7 @@ void SetTuning(int fd, bool is_v4, const UdpSocketOptions& options) {
   SetOption(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (options.receive_buffer > 0) SetOption(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer);
   if (options.send_buffer > 0) SetOption(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer);
+  if (options.receive_runs) SetOption(fd, IPPROTO_UDP, UDP_GRO, 1);
   if (options.queue_errors) {
     SetOption(fd, is_v4 ? IPPROTO_IP : IPPROTO_IPV6, is_v4 ? IP_RECVERR : IPV6_RECVERR, 1);
   }

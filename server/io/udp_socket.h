@@ -13,6 +13,7 @@ namespace turnpike {
 struct UdpSocketOptions {
   bool share_port = false;         // SO_REUSEPORT: each worker has a socket on the same address
   bool learn_destination = false;  // IP_PKTINFO: which own address was asked (wildcard sockets)
+  bool receive_runs = false;       // UDP_GRO: what came as a run is received as one
   bool queue_errors = false;       // IP_RECVERR: ICMP messages wait in the error queue, to be read
   int receive_buffer = 0;          // bytes; the kernel caps it at rmem_max, and sends at wmem_max
   int send_buffer = 0;
@@ -24,6 +25,7 @@ struct UdpSocket {
   UniqueFd fd;
   bool learns_destination = false;  // received datagrams say where they went; sends say where from
   bool dont_fragment = false;       // how the socket option stands
+  bool refuses_runs = false;        // its device cannot send runs (UDP GSO): do not try again
   uint32_t drops_seen = 0;          // the kernel's count of datagrams lost to a full receive buffer
   // The messages that the outbox holds for this socket, as indexes into it; -1: none.
   int32_t queue_head = -1;

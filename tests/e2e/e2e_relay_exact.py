@@ -24,12 +24,12 @@ class Case:
     tally: Tally | None = None
 
 
-def run(ctx: Context, workers: int = 1) -> Server:
+def run(ctx: Context, workers: int = 1, udp_path: str = "auto") -> Server:
     echo = EchoPeer()
     ctx.on_cleanup(echo.close)
     coturn_port = free_port() & ~1
     cases = make_cases(ctx, echo.port, coturn_port)
-    server = Server(ctx, workers=workers, auth={"users": [
+    server = Server(ctx, workers=workers, udp_path=udp_path, auth={"users": [
         {"username": c.load.username, "password": c.load.password, "account": c.account,
          "label": c.label} for c in cases if ":" not in c.load.username]}).start()
     start_turnutils_peer(ctx, coturn_port)

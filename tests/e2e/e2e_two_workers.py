@@ -1,4 +1,5 @@
-"""The same traffic over two workers: a client's 5-tuple stays with one, the counts stay exact."""
+"""The same traffic over two workers, without UDP GSO and GRO: a client's 5-tuple stays with one,
+the counts stay exact."""
 
 from __future__ import annotations
 
@@ -7,4 +8,4 @@ from harness import Context
 
 
 def run(ctx: Context) -> None:
-    e2e_relay_exact.run(ctx, workers=2)
+    e2e_relay_exact.run(ctx, workers=2, udp_path="batch")

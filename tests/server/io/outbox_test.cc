@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <string>
 
+#include "common/stun/channel_data.h"
 #include "tests/server/io/fake_host.h"
 
 namespace turnpike {
@@ -68,6 +69,60 @@ TEST_CASE(
   const auto empty = peer.Receive();
   CHECK(empty.bytes.empty());
   CHECK(empty.from == LocalAddress(socket));
+}
+
+TEST_CASE("datagrams of one size to one address leave as a run, each with its own header") {
+  for (const UdpPath path : {UdpPath::kPlain, UdpPath::kBatch, UdpPath::kOffload}) {
+    CAPTURE(UdpPathName(path));
+    FakeReports reports;
+    Outbox outbox(reports, path);
+    UdpSocket socket = Sender();
+    TestSocket one(Address("127.0.0.1:0"));
+    TestSocket other(Address("127.0.0.1:0"));
+    std::vector<std::string> payloads;
+    for (int i = 0; i < 40; ++i) payloads.push_back(std::to_string(100 + i));
+    payloads[20] = "another size";
+    for (size_t i = 0; i < payloads.size(); ++i) {
+      Forward forward = ToPeer(i % 10 == 9 ? other.address() : one.address(), payloads[i]);
+      forward.header_size = 4;
+      forward.header = {0x40, 0x00, 0x00, static_cast<uint8_t>(i)};
+      forward.padding_size = static_cast<uint8_t>(stun::PaddingFor(payloads[i].size()));
+      outbox.Add(socket, forward);
+    }
+    outbox.Flush();
+    REQUIRE(reports.reports.size() == payloads.size());
+    for (size_t i = 0; i < payloads.size(); ++i) {
+      CHECK(reports.reports[i] == std::pair(payloads[i], SendResult()));
+      const std::string bytes = (i % 10 == 9 ? other : one).Receive().bytes;
+      CHECK(bytes.substr(3, 1 + payloads[i].size()) == static_cast<char>(i) + payloads[i]);
+      CHECK(bytes.size() == 4 + payloads[i].size() + stun::PaddingFor(payloads[i].size()));
+    }
+  }
+}
+
+TEST_CASE("a run that cannot leave as one goes datagram by datagram, each with its own reason") {
+  FakeReports reports;
+  Outbox outbox(reports);
+  UdpSocket socket = Sender();
+  TestSocket peer(Address("127.0.0.1:0"));
+  for (int i = 0; i < 3; ++i) outbox.Add(socket, ToPeer(peer.address(), "before"));
+  for (int i = 0; i < 4; ++i) outbox.Add(socket, ToPeer(Address("255.255.255.255:9"), "lost"));
+  for (int i = 0; i < 4; ++i) outbox.Add(socket, ToPeer(Address("127.0.0.1:0"), "port 0"));
+  for (int i = 0; i < 3; ++i) outbox.Add(socket, ToPeer(peer.address(), "after"));
+  outbox.Flush();
+  REQUIRE(reports.reports.size() == 14);
+  for (size_t i = 0; i < 14; ++i) {
+    const auto& [payload, result] = reports.reports[i];
+    if (payload == "lost") {
+      CHECK(result == SendResult(std::unexpected(DropReason::kUnreachable)));
+    } else if (payload == "port 0") {
+      CHECK(result == SendResult(std::unexpected(DropReason::kSendFailed)));
+    } else {
+      CHECK(result.has_value());
+    }
+  }
+  for (int i = 0; i < 3; ++i) CHECK(peer.Receive().bytes == "before");
+  for (int i = 0; i < 3; ++i) CHECK(peer.Receive().bytes == "after");
 }
 
 TEST_CASE("an ICMP answer to an earlier datagram does not eat the next one") {

@@ -24,7 +24,8 @@ class TestSocket {
   };
 
   explicit TestSocket(const TransportAddress& bind)
-      : socket_(*OpenUdpSocket(bind, {})), address_(LocalAddress(socket_)) {}
+      : socket_(*OpenUdpSocket(bind, {.receive_buffer = 1 << 20})),
+        address_(LocalAddress(socket_)) {}
 
   void Send(std::string_view bytes, const TransportAddress& to) {
     SocketAddress target;

@@ -86,6 +86,39 @@ TEST_CASE("a burst comes in batches, in order, whole") {
   CHECK(host.batches <= 8);
 }
 
+TEST_CASE("a run that was sent as one is received datagram by datagram, with or without UDP GRO") {
+  for (const UdpPath path : {UdpPath::kPlain, UdpPath::kBatch, UdpPath::kOffload}) {
+    CAPTURE(UdpPathName(path));
+    Counter overflows;
+    ReceiveBatch batch(overflows, path);
+    UdpSocket socket = *OpenUdpSocket(Address("127.0.0.1:0"), {.receive_runs = batch.takes_runs()});
+    UdpSocket sender = *OpenUdpSocket(Address("127.0.0.1:0"), {});
+    FakeReports reports;
+    Outbox outbox(reports);
+    const std::vector<std::string> sent = {"", "aaaa", "bbbb", "cccc", "dd", "", "eeee"};
+    for (const std::string& payload : sent) {
+      Forward forward;
+      forward.to = LocalAddress(socket);
+      forward.payload = AsBytes(payload);
+      outbox.Add(sender, forward);
+    }
+    outbox.Flush();
+    std::vector<std::string> received;
+    size_t calls = 0;
+    for (bool more = true; more; ++calls) {
+      const Received got = batch.Receive(socket);
+      for (const ReceivedDatagram& datagram : got.datagrams) {
+        received.emplace_back(AsText(datagram.bytes));
+        CHECK(datagram.from == LocalAddress(sender));
+      }
+      more = got.more;
+      batch.Reset();
+    }
+    CHECK(received == sent);
+    CHECK((calls > sent.size()) == (path == UdpPath::kPlain));
+  }
+}
+
 TEST_CASE("what the kernel drops for want of room is counted") {
   FakeHost host;
   UdpSocket socket = *OpenUdpSocket(Address("127.0.0.1:0"), {.receive_buffer = 1});
@@ -95,12 +128,12 @@ TEST_CASE("what the kernel drops for want of room is counted") {
   while (true) {
     const auto batch = host.receive_batch().Receive(socket);
     host.receive_batch().Reset();
-    received += batch.size();
-    if (batch.empty()) break;
+    received += batch.datagrams.size();
+    if (batch.datagrams.empty()) break;
   }
   // The count comes with the first datagram that was queued after the loss.
   client.Send("after", LocalAddress(socket));
-  CHECK(host.receive_batch().Receive(socket).size() == 1);
+  CHECK(host.receive_batch().Receive(socket).datagrams.size() == 1);
   CHECK(received < 100);
   CHECK(host.overflows.Get() == 100 - received);
 }
