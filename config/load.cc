@@ -114,9 +114,21 @@ std::string SyntaxHint(const std::string& line) {
   return "; look for a missing colon, quote, bracket or space";
 }
 
-// ReadYaml reads the one document of `text`; nullopt after a syntax error or for an empty file,
-// which it reports.
-std::optional<Node> ReadYaml(std::string_view text, Findings& findings) {
+std::optional<std::string> ProcessEnvironment(std::string_view name) {
+  const char* const value = std::getenv(std::string(name).c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+// HostName returns the host's name, or `localhost` if it has none that fits.
+std::string HostName() {
+  std::array<char, 65> buffer{};
+  if (gethostname(buffer.data(), buffer.size() - 1) != 0 || buffer[0] == '\0') return "localhost";
+  return buffer.data();
+}
+
+}  // namespace
+
+std::optional<Node> ReadYaml(std::string_view text, std::string_view start, Findings& findings) {
   TreeBuilder builder(findings);
   std::istringstream in{std::string(text)};
   try {
@@ -137,8 +149,7 @@ std::optional<Node> ReadYaml(std::string_view text, Findings& findings) {
   }
   const std::vector<Node>& documents = builder.root().items;
   if (documents.empty() || documents.front().kind == NodeKind::kNull) {
-    findings.Add(0, "",
-                 "the file says nothing; `turnpike config reference` prints one to start from");
+    findings.Add(0, "", "the file says nothing; " + std::string(start));
     return std::nullopt;
   }
   if (documents.front().kind != NodeKind::kMap) {
@@ -147,20 +158,6 @@ std::optional<Node> ReadYaml(std::string_view text, Findings& findings) {
   }
   return documents.front();
 }
-
-std::optional<std::string> ProcessEnvironment(std::string_view name) {
-  const char* const value = std::getenv(std::string(name).c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
-// HostName returns the host's name, or `localhost` if it has none that fits.
-std::string HostName() {
-  std::array<char, 65> buffer{};
-  if (gethostname(buffer.data(), buffer.size() - 1) != 0 || buffer[0] == '\0') return "localhost";
-  return buffer.data();
-}
-
-}  // namespace
 
 Config Defaults() {
   Config config;
@@ -176,7 +173,8 @@ std::expected<Config, std::vector<Problem>> Parse(std::string_view text, const s
   Findings findings(file);
   const std::string directory = std::filesystem::path(file).parent_path().string();
   Config config = Defaults();
-  if (const auto root = ReadYaml(text, findings)) {
+  constexpr std::string_view kStart = "`turnpike config reference` prints one to start from";
+  if (const auto root = ReadYaml(text, kStart, findings)) {
     ReadTree(*root, directory, environment, config, findings);
     FillIn(config, directory);
     CheckWhole(config, findings);

@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "config/findings.h"
 
 namespace turnpike::config {
 
@@ -18,5 +22,9 @@ struct Node {
   std::vector<Node> keys = {};   // of a map
   std::vector<Node> items = {};  // of a list or map
 };
+
+// ReadYaml reads the one document of `text`, which must be a map; nullopt after a syntax error or
+// for an empty file, which it reports; `start` says then what to start from. `load.cc` has it.
+std::optional<Node> ReadYaml(std::string_view text, std::string_view start, Findings& findings);
 
 }  // namespace turnpike::config
