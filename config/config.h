@@ -63,6 +63,7 @@ struct Config {
   std::string edge = "local";
   uint32_t workers = 0;  // 0: auto, the CPUs that the process may use
   UdpPathWord udp_path = UdpPathWord::kAuto;
+  Duration drain_deadline = std::chrono::minutes(30);
 
   std::vector<Listener> listen;  // default: udp and tcp on 0.0.0.0 and [::], port 3478
 

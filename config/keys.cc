@@ -26,6 +26,11 @@ constexpr Key kKeys[] = {
         "How datagrams move: one a system call (plain), many (batch), or besides in runs by UDP "
         "GSO "
         "and GRO (offload). auto is the fastest that the kernel has."),
+    Value<Span<0, 86'400'000>, MEMBER(drain_deadline)>(
+        "drain_deadline",
+        "How long a stopping server waits for calls in progress. Whoever stops it must wait "
+        "longer: "
+        "terminationGracePeriodSeconds, stop_grace_period."),
 
     Entries<MEMBER(listen), PrintListener>("listen", "Where clients reach the server.",
                                            "[{transport: udp, address: 0.0.0.0, port: 3478}]"),

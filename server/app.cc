@@ -47,6 +47,7 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
   std::unique_ptr<App> app(new App);
   app->identity_ = {config.node, config.region, config.edge, kVersion, config.admin.account_series};
   app->max_slots_ = config.metering.slots;
+  app->drain_deadline_ = config.drain_deadline;
   const auto listeners = UdpListeners(config);
   if (!listeners) return std::unexpected(listeners.error());
   if (auto free = CheckListenersFree(*listeners, StreamListeners(config)); !free) {
@@ -185,10 +186,45 @@ void App::LogStarted(const config::Config& config, const std::vector<RelayAddres
 
 App::~App() { Stop(); }
 
+void App::Drain() {
+  if (draining_.exchange(true)) return;
+  drain_ends_at_ = ReadClocks().mono + drain_deadline_;
+  for (const auto& worker : workers_) worker->Drain();
+  Log(LogLevel::kInfo, "drain_started",
+      {{"sessions", LiveSessions()}, {"deadline", FormatDuration(drain_deadline_)}});
+}
+
+bool App::AllWorkersDrain() const {
+  return std::ranges::all_of(workers_, [](const auto& worker) { return worker->drains(); });
+}
+
+uint64_t App::LiveSessions() const {
+  uint64_t closed = 0;
+  uint64_t created = 0;
+  // Ends are read first: one that comes in between is counted as alive, never as less than none.
+  for (const auto& worker : workers_) {
+    const TurnStats& stats = *worker->view().stats;
+    for (const Counter& each : stats.closed) closed += each.Get();
+  }
+  for (const auto& worker : workers_) created += worker->view().stats->allocations_created.Get();
+  return created - closed;
+}
+
+bool App::EveryWorkerTurned() {
+  std::vector<uint64_t> seen;
+  for (const auto& worker : workers_) seen.push_back(worker->heartbeats());
+  heartbeats_seen_.resize(seen.size());
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (seen[i] == heartbeats_seen_[i]) return false;
+  }
+  heartbeats_seen_ = std::move(seen);
+  return true;
+}
+
 bool App::Stop() {
   if (std::exchange(stopped_, true)) return true;
-  stopping_ = true;
-  Log(LogLevel::kInfo, "stopping");
+  draining_ = true;
+  Log(LogLevel::kInfo, "stopping", {{"sessions", LiveSessions()}});
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
   const bool saved = ledger_->Stop();
@@ -219,7 +255,7 @@ MetricsSource::Gauges App::ReadGauges() const {
           .slots_in_use = slots_->used(),
           .slots_total = max_slots_,
           .tls_certificate_expires_s = CertificateExpiry(),
-          .draining = stopping_,
+          .draining = draining_,
           .config_last_reload_successful = true};
 }
 
@@ -231,7 +267,7 @@ uint64_t App::CertificateExpiry() const {
 }
 
 bool App::Ready(std::string* why) const {
-  if (stopping_) {
+  if (draining_) {
     *why = "draining";
   } else if (slots_->used() >= max_slots_) {
     *why = "no free slots";

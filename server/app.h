@@ -31,6 +31,22 @@ class App final : public MetricsSource {
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
+  // Drain refuses new allocations from now on; those that live go on. The server is not ready any
+  // more, and the supervisor stops it when the last has ended, or at drain_ends_at(). A second call
+  // changes nothing. Any thread.
+  void Drain();
+  bool draining() const { return draining_; }
+  // drain_ends_at is when a drain gives up waiting.
+  MonoTime drain_ends_at() const { return drain_ends_at_.load(); }
+  // AllWorkersDrain says whether every worker has heard of it: from then on the sessions only
+  // become fewer. LiveSessions counts them.
+  bool AllWorkersDrain() const;
+  uint64_t LiveSessions() const;
+
+  // EveryWorkerTurned says whether each worker's loop has turned since the last call that said so.
+  // The main thread alone may ask.
+  bool EveryWorkerTurned();
+
   // Stop takes no more allocations, ends those that live as kDrained, and writes the last
   // checkpoint. It returns false when the ledger refused that one: the totals are then still in the
   // slot file, and the next start books them.
@@ -67,8 +83,11 @@ class App final : public MetricsSource {
 
   Identity identity_;
   uint32_t max_slots_ = 0;
-  std::atomic<bool> stopping_{false};
-  bool stopped_ = true;  // until Start is through
+  Duration drain_deadline_{};
+  std::atomic<bool> draining_{false};
+  std::atomic<MonoTime> drain_ends_at_{MonoTime::max()};
+  std::vector<uint64_t> heartbeats_seen_;  // by worker, of the main thread
+  bool stopped_ = true;                    // until Start is through
   UdpPath udp_path_ = UdpPath::kBatch;
   std::unique_ptr<Directory> directory_;
   std::unique_ptr<SlotFile> slots_;

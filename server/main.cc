@@ -1,5 +1,4 @@
 // turnpiked: the command line of the server.
-#include <signal.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,7 +9,10 @@
 #include "common/base/version.h"
 #include "config/config.h"
 #include "server/app.h"
+#include "server/health_check.h"
+#include "server/io/service_manager.h"
 #include "server/process.h"
+#include "server/supervisor.h"
 
 namespace turnpike {
 namespace {
@@ -48,15 +50,20 @@ int Serve(const config::Config& config) {
   BlockSignals();
   DisableCoreDumps();
   RaiseDescriptorLimit();
+  const ServiceManager manager = ServiceManager::FromEnvironment();
   auto app = App::Start(config);
   if (!app) return Fail(app.error());
-  while (NextSignal() == SIGHUP) {
-    Log(LogLevel::kWarning, "reload_ignored",
-        {{"reason", "this server reads its configuration at start only; restart it"}});
-  }
+  Supervisor(**app, manager).Run();
   // Usage that the database did not take is safe in the slot file, so this is a clean end all the
   // same; the log has said so.
   (*app)->Stop();
+  return 0;
+}
+
+int CheckRunningServer(const config::Config& config) {
+  const auto health = CheckHealth(config);
+  if (!health) return Fail(health.error());
+  std::printf("healthy: %s\n", health->c_str());
   return 0;
 }
 
@@ -64,10 +71,16 @@ int Main(int argc, char** argv) {
   CLI::App cli("turnpiked, a STUN and TURN relay that knows what it relayed", "turnpiked");
   std::string path;
   bool check_only = false;
+  bool check_health = false;
   cli.add_option("--config", path,
                  "The configuration file; without it " + std::string(kDefaultPath))
       ->type_name("FILE");
   cli.add_flag("--check-config", check_only, "Check the configuration and exit");
+  cli.add_flag(
+         "--healthcheck", check_health,
+         "Ask the server that runs with this configuration for a STUN Binding; exit 0 when it "
+         "answers")
+      ->excludes("--check-config");
   cli.set_version_flag("--version", std::string("turnpiked ") + kVersion);
   try {
     cli.parse(argc, argv);
@@ -84,6 +97,7 @@ int Main(int argc, char** argv) {
   }
   const auto config = config::Load(path);
   if (!config) return FailConfig(config.error());
+  if (check_health) return CheckRunningServer(*config);
   if (!check_only) return Serve(*config);
   PrintSummary(path, *config);
   return 0;

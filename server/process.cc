@@ -35,12 +35,12 @@ void BlockSignals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-int NextSignal() {
+std::optional<int> NextSignal(Duration patience) {
   const sigset_t set = HandledSignals();
-  int signal = 0;
-  while (sigwait(&set, &signal) != 0) {
-  }
-  return signal;
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(patience).count();
+  const timespec limit{.tv_sec = ns / 1'000'000'000, .tv_nsec = ns % 1'000'000'000};
+  const int signal = sigtimedwait(&set, nullptr, &limit);
+  return signal < 0 ? std::nullopt : std::optional<int>(signal);
 }
 
 }  // namespace turnpike

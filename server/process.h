@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+
+#include "common/base/time.h"
 
 namespace turnpike {
 
@@ -17,7 +20,7 @@ void DisableCoreDumps();
 // SIGTERM while the server stops therefore waits, and cannot cost the last checkpoint.
 void BlockSignals();
 
-// NextSignal waits for one of the blocked signals.
-int NextSignal();
+// NextSignal waits for one of the blocked signals, `patience` at most; nullopt: none came.
+std::optional<int> NextSignal(Duration patience);
 
 }  // namespace turnpike

@@ -46,7 +46,10 @@ void Worker::Stop() {
 void Worker::Join() { thread_.join(); }
 
 void Worker::OnCommand() {
-  if (drain_ || stop_) driver_.Drain();
+  if (drain_ || stop_) {
+    driver_.Drain();
+    drains_ = true;
+  }
   if (!stop_) return;
   driver_.CloseAll(CloseReason::kDrained);
   uv_stop(loop_.get());

@@ -50,6 +50,12 @@ class Worker {
   void Drain();
   void Stop();
 
+  // drains says whether Drain has reached the worker: no new allocation comes from then on.
+  bool drains() const { return drains_; }
+
+  // heartbeats counts up each second, as long as the loop turns.
+  uint64_t heartbeats() const { return driver_.stats().heartbeats.Get(); }
+
   // Join waits for the thread's end: then all slots of this worker are closed, with final totals.
   void Join();
 
@@ -72,6 +78,7 @@ class Worker {
   std::vector<TransportAddress> listeners_;
   std::vector<StreamListenOptions> stream_listeners_;
   std::atomic<bool> drain_{false};
+  std::atomic<bool> drains_{false};
   std::atomic<bool> stop_{false};
   UvAsync command_;
   std::thread thread_;

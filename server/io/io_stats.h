@@ -47,6 +47,7 @@ struct StreamStats {
 struct IoStats {
   Counter receive_overflows;  // datagrams that the kernel dropped: a receive buffer was full
   Counter loop_lag_ns;        // gauge: how late the loop's last heartbeat was
+  Counter heartbeats;         // one a second, as long as the loop turns
   StreamStats streams;
 };
 

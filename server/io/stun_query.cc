@@ -71,7 +71,58 @@ std::optional<IpAddress> AwaitAnswer(const UdpSocket& socket, const TransportAdd
   }
 }
 
+// MakeRequest writes a Binding request into `buffer` and returns its part.
+ByteSpan MakeRequest(std::array<uint8_t, 64>& buffer, const stun::TransactionId& id) {
+  stun::MessageBuilder builder(buffer, stun::Class::kRequest, stun::Method::kBinding, id);
+  return builder.FinishUnauthenticated(true);
+}
+
+// OpenConnection connects within `timeout`, which then bounds every read and write too.
+std::expected<UniqueFd, std::string> OpenConnection(const TransportAddress& server,
+                                                    Duration timeout) {
+  UniqueFd fd(
+      socket(server.ip.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP));
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(timeout).count();
+  const timeval limit{.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+  SocketAddress to;
+  const socklen_t size = ToSocketAddress(server, to);
+  if (connect(fd.get(), &to.base, size) == 0) return fd;
+  const int error = errno == EINPROGRESS ? ETIMEDOUT : errno;
+  return std::unexpected("cannot connect to " + server.ToString() + ": " + std::strerror(error));
+}
+
 }  // namespace
+
+std::expected<void, std::string> ConnectTcp(const TransportAddress& server, Duration timeout) {
+  const auto connection = OpenConnection(server, timeout);
+  if (!connection) return std::unexpected(connection.error());
+  return {};
+}
+
+std::expected<void, std::string> QueryOverTcp(const TransportAddress& server, Duration timeout) {
+  const auto connection = OpenConnection(server, timeout);
+  if (!connection) return std::unexpected(connection.error());
+  stun::TransactionId id;
+  SystemRandom().Fill(id);
+  std::array<uint8_t, 64> buffer;
+  const ByteSpan request = MakeRequest(buffer, id);
+  send(connection->get(), request.data(), request.size(), MSG_NOSIGNAL);
+  std::array<uint8_t, 2048> bytes;
+  size_t size = 0;
+  while (size < bytes.size()) {
+    const ssize_t got = recv(connection->get(), bytes.data() + size, bytes.size() - size, 0);
+    if (got <= 0) break;
+    size += static_cast<size_t>(got);
+    const auto answer = stun::MessageView::Parse(ByteSpan(bytes).first(size));
+    if (answer && answer->transaction_id() == id &&
+        answer->message_class() == stun::Class::kSuccessResponse) {
+      return {};
+    }
+  }
+  return std::unexpected("no STUN answer over TCP from " + server.ToString());
+}
 
 std::expected<IpAddress, std::string> QueryPublicAddress(const IpAddress& bind,
                                                          const StunQuery& query) {
@@ -88,8 +139,7 @@ std::expected<IpAddress, std::string> QueryPublicAddress(const IpAddress& bind,
   stun::TransactionId id;
   SystemRandom().Fill(id);
   std::array<uint8_t, 64> buffer;
-  stun::MessageBuilder builder(buffer, stun::Class::kRequest, stun::Method::kBinding, id);
-  const ByteSpan request = builder.FinishUnauthenticated(true);
+  const ByteSpan request = MakeRequest(buffer, id);
   SocketAddress to;
   const socklen_t size = ToSocketAddress(*server, to);
   Duration wait = query.rto;

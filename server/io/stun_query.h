@@ -23,4 +23,11 @@ struct StunQuery {
 std::expected<IpAddress, std::string> QueryPublicAddress(const IpAddress& bind,
                                                          const StunQuery& query);
 
+// QueryOverTcp sends a Binding request over a new connection to `server` and waits for its answer,
+// `timeout` at most. It blocks, and fails with a sentence.
+std::expected<void, std::string> QueryOverTcp(const TransportAddress& server, Duration timeout);
+
+// ConnectTcp opens a connection to `server` and closes it; otherwise as QueryOverTcp.
+std::expected<void, std::string> ConnectTcp(const TransportAddress& server, Duration timeout);
+
 }  // namespace turnpike

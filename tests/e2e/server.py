@@ -51,6 +51,7 @@ class Server:
             "region": REGION,
             "edge": "ashburn",
             "workers": 1,
+            "drain_deadline": "0s",
             "listen": [
                 {"transport": "udp", "address": "127.0.0.1", "port": self.port},
                 {"transport": "udp", "address": "::1", "port": self.port6},
@@ -126,7 +127,7 @@ class Server:
     def log_events(self) -> list[dict[str, Any]]:
         """Parses standard output: every line must be a JSON object."""
         events = []
-        for line in self._process().stdout_path.read_bytes().decode("utf-8").split("\n"):
+        for line in self.launched().stdout_path.read_bytes().decode("utf-8").split("\n"):
             if line:
                 event = json.loads(line)
                 if not isinstance(event, dict):
@@ -140,13 +141,14 @@ class Server:
             return next((e for e in self.log_events() if e.get("event") == name), None)
         return wait_for(find, seconds, f"the log event {name}")
 
-    def _process(self) -> Process:
+    def launched(self) -> Process:
+        """The process of the last start, which may have ended."""
         if self.process is None:
             raise Failure(f"{self.name} was never started")
         return self.process
 
     def _running(self) -> Process:
-        process = self._process()
+        process = self.launched()
         if not process.running():
             raise Failure(f"{self.name} has ended by itself with {process.popen.returncode}: "
                           f"{process.stderr().strip()[-2000:]}")

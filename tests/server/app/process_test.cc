@@ -13,9 +13,10 @@ TEST_CASE("signals wait until they are fetched, one by one; a broken pipe is no 
   raise(SIGPIPE);
   raise(SIGTERM);
   raise(SIGTERM);
-  CHECK(NextSignal() == SIGTERM);
+  CHECK(NextSignal(std::chrono::seconds(10)) == SIGTERM);
   raise(SIGHUP);
-  CHECK(NextSignal() == SIGHUP);
+  CHECK(NextSignal(std::chrono::seconds(10)) == SIGHUP);
+  CHECK(NextSignal(Duration::zero()) == std::nullopt);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
