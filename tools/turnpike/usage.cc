@@ -9,6 +9,7 @@
 
 #include "common/metering/output.h"
 #include "common/metering/report.h"
+#include "tools/turnpike/usage_commands.h"
 
 namespace turnpike {
 namespace {
@@ -93,6 +94,9 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
   sessions->add_option("--account", options->account, "Only this account's sessions");
   sessions->add_option("--region", options->region, "Only this region's sessions");
   sessions->callback([options, exit_status] { *exit_status = RunSessions(*options); });
+
+  AddPeriodCommands(*usage, exit_status);
+  AddVerifyCommand(*usage, exit_status);
 
   usage->footer(
       "Examples:\n"

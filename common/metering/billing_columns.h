@@ -1,0 +1,50 @@
+// THE table of what `turnpike usage periods` shows; the rules of columns.h hold.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "common/metering/billing.h"
+#include "common/metering/columns.h"
+
+namespace turnpike {
+
+namespace columns {
+
+// SignedBytes is a count wherever it can be one; only what is taken back has a sign.
+inline Cell SignedBytes(int64_t bytes) {
+  return bytes < 0 ? Cell(std::to_string(bytes)) : Cell(static_cast<uint64_t>(bytes));
+}
+
+}  // namespace columns
+
+inline constexpr std::array<Column<PeriodStatus>, 11> kPeriodColumns = {{
+    {"period", "a month of UTC", InTable::kYes,
+     [](const PeriodStatus& row) { return Cell(row.month.name); }},
+    {"state", "open, grace, ready (to be closed) or closed", InTable::kYes,
+     [](const PeriodStatus& row) { return Cell(std::string(PeriodStateName(row.state))); }},
+    {"period_complete", "yes when nothing can be added to it any more", InTable::kYes,
+     [](const PeriodStatus& row) { return Cell(std::string(row.complete ? "yes" : "no")); }},
+    {"period_as_of", "what the ledger was complete up to; of a closed period: when it was closed",
+     InTable::kNo, [](const PeriodStatus& row) { return Cell(row.as_of); }},
+    {"sessions", "that started in it", InTable::kYes,
+     [](const PeriodStatus& row) { return Cell(row.sessions); }},
+    {"billable_bytes", "what the ledger has now", InTable::kYes,
+     columns::BillableBytes<PeriodStatus>},
+    {"closed_bytes", "what was frozen when it was closed", InTable::kYes,
+     [](const PeriodStatus& row) { return columns::SignedBytes(row.billed_bytes); }},
+    {"corrected_bytes", "late usage of earlier periods that is billed in this one", InTable::kYes,
+     [](const PeriodStatus& row) { return columns::SignedBytes(row.corrected_bytes); }},
+    {"late_bytes", "usage of this closed period that waits for a correction", InTable::kYes,
+     [](const PeriodStatus& row) { return columns::SignedBytes(row.late_bytes); }},
+    {"closed_at", "UTC; nothing while it is not closed", InTable::kYes,
+     [](const PeriodStatus& row) {
+       return row.closed_at ? Cell(*row.closed_at) : Cell(std::monostate{});
+     }},
+    {"closed_by", "who closed it", InTable::kYes,
+     [](const PeriodStatus& row) {
+       return row.closed_at ? Cell(row.closed_by) : Cell(std::monostate{});
+     }},
+}};
+
+}  // namespace turnpike

@@ -1,0 +1,90 @@
+// `turnpike usage periods`, `close`, `correct` and `verify` as finance runs them.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/common/metering/billing_world.h"
+#include "tests/tools/command.h"
+
+namespace turnpike {
+namespace {
+
+using metering_test::BillingWorld;
+
+bool Has(const Result& result, const std::string& text) {
+  return result.out.find(text) != std::string::npos;
+}
+
+TEST_CASE("a month is closed, late data is corrected, and all of it is verified") {
+  BillingWorld world;
+  world.Use("acme", 100, "2026-10-20");
+  world.Now("2026-10-25");
+  const std::string ledger = " --ledger " + world.directory.path();
+  Result result = RunTurnpike("usage close 2026-10" + ledger);
+  CHECK(result.status == 1);
+  CHECK(Has(result, "turnpike: 2026-10 is not over: the ledger is complete up to 2026-10-25"));
+  world.Now("2026-11-05");
+  result = RunTurnpike("usage close 2026-10 --actor eve" + ledger);
+  CHECK(result.status == 0);
+  CHECK(Has(result, "2026-10 is closed: 1 rows of usage, 0 corrections of earlier periods, 100 "));
+  const size_t at = result.out.find("head of the chain: ");
+  REQUIRE(at != std::string::npos);
+  const std::string head = result.out.substr(at + 19, 64);
+  result = RunTurnpike("usage close 2026-10" + ledger);
+  CHECK(result.status == 0);
+  CHECK(Has(result, "2026-10 is closed already; nothing was changed"));
+
+  world.Use("acme", 11, "2026-10-21");
+  world.Now("2026-11-06");
+  result = RunTurnpike("usage close 2026-10" + ledger);
+  CHECK(Has(result, "1 rows of closed periods have grown since"));
+  result = RunTurnpike("usage correct --reason 'node came back'" + ledger);
+  CHECK(result.status == 0);
+  CHECK(Has(result, "1 corrections, 11 billable bytes"));
+  CHECK(Has(RunTurnpike("usage correct" + ledger), "nothing came late"));
+
+  result = RunTurnpike("usage periods --format json" + ledger);
+  REQUIRE(result.status == 0);
+  const auto rows = nlohmann::json::parse(result.out)["rows"];
+  REQUIRE(rows.size() == 2);  // the correction is billed in the month that is open
+  CHECK(rows[0]["period"] == "2026-10");
+  CHECK(rows[0]["state"] == "closed");
+  CHECK(rows[0]["closed_bytes"] == 100);
+  CHECK(rows[0]["billable_bytes"] == 111);
+  CHECK(rows[0]["late_bytes"] == 0);
+  CHECK(rows[0]["closed_by"] == "eve");
+  CHECK(rows[1]["state"] == "open");
+  CHECK(rows[1]["corrected_bytes"] == 11);
+  CHECK(Has(RunTurnpike("usage periods" + ledger), "2026-10  closed"));
+
+  result = RunTurnpike("usage verify --head " + head + ledger);
+  CHECK(result.status == 0);
+  CHECK(Has(result, "ok    chain"));
+  CHECK(Has(result, "the ledger agrees with itself"));
+  metering_test::Query(world.directory.path(),
+                       "UPDATE usage_part SET client_to_peer_bytes = 99 WHERE session = 1");
+  result = RunTurnpike("usage verify" + ledger);
+  CHECK(result.status == 1);
+  CHECK(Has(result, "WRONG sessions    session 0"));
+  CHECK(Has(result, "it has client_to_peer_bytes 100, its parts add up to 99"));
+  CHECK(Has(result, "the ledger is NOT in order"));
+}
+
+TEST_CASE("what cannot be is said") {
+  BillingWorld world;
+  const std::string ledger = " --ledger " + world.directory.path();
+  CHECK(Has(RunTurnpike("usage close november" + ledger), "\"november\" is not a month"));
+  CHECK(Has(RunTurnpike("usage close 2026-10 --grace soon" + ledger), "--grace: "));
+  CHECK(RunTurnpike("usage correct" + ledger).out ==
+        "turnpike: no period is closed: there is "
+        "nothing to correct\n");
+  CHECK(RunTurnpike("usage periods" + ledger).status == 0);
+  for (const char* command : {"periods", "close 2026-10", "correct", "verify"}) {
+    const Result result = RunTurnpike("usage " + std::string(command) + " --ledger /nowhere");
+    CHECK(result.status == 1);
+    CHECK(result.out.starts_with("turnpike: cannot "));
+  }
+}
+
+}  // namespace
+}  // namespace turnpike

@@ -1,0 +1,180 @@
+// `turnpike usage periods`, `close` and `correct`: months are closed once and corrected after.
+#include <pwd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "common/base/log.h"
+#include "common/metering/billing.h"
+#include "common/metering/billing_columns.h"
+#include "common/metering/output.h"
+#include "tools/turnpike/usage_commands.h"
+
+namespace turnpike {
+namespace {
+
+struct Options {
+  std::string ledger;
+  std::string month;
+  std::string actor;
+  std::string reason = "late data";
+  std::string grace = "3d";
+  std::string format = "table";
+  bool allow_less = false;
+};
+
+int Complain(const std::string& error) {
+  std::cerr << "turnpike: " << error << "\n";
+  return 1;
+}
+
+// UserName is who runs this: what an actor is unless told otherwise.
+std::string UserName() {
+  const passwd* user = getpwuid(geteuid());
+  return user != nullptr ? user->pw_name : "uid " + std::to_string(geteuid());
+}
+
+std::expected<BillingRequest, std::string> MakeRequest(const Options& options) {
+  const auto grace = ParseDuration(options.grace);
+  if (!grace) return std::unexpected("--grace: " + grace.error());
+  if (options.reason.empty()) return std::unexpected("--reason: a correction needs a reason");
+  BillingRequest request;
+  request.ledger = options.ledger;
+  request.actor = options.actor.empty() ? UserName() : options.actor;
+  request.reason = options.reason;
+  request.grace = *grace;
+  request.now = std::chrono::floor<WallTime::duration>(std::chrono::system_clock::now());
+  request.allow_less = options.allow_less;
+  return request;
+}
+
+int RunPeriods(const Options& options) {
+  const auto request = MakeRequest(options);
+  if (!request) return Complain(request.error());
+  const auto format = ParseReportFormat(options.format);
+  if (!format) return Complain("--format: " + format.error());
+  const auto periods = ListPeriods(*request);
+  if (!periods) return Complain(periods.error());
+  const auto writer = *format == ReportFormat::kTable ? MakeTableWriter(std::cout)
+                      : *format == ReportFormat::kCsv ? MakeCsvWriter(std::cout)
+                                                      : MakeJsonWriter(std::cout);
+  ReportScope scope;
+  scope.complete = true;
+  for (const PeriodStatus& period : *periods) {
+    scope.as_of = std::max(scope.as_of, period.as_of);
+    scope.complete = scope.complete && period.complete;
+  }
+  std::vector<OutputColumn> columns;
+  for (const auto& column : kPeriodColumns) columns.push_back({column.name, column.in_table});
+  writer->Begin(scope, std::move(columns));
+  OutputTotal total;
+  for (const PeriodStatus& period : *periods) {
+    std::vector<Cell> cells;
+    for (const auto& column : kPeriodColumns) cells.push_back(column.value(period));
+    writer->Row(cells);
+    ++total.rows;
+    total.sessions += period.sessions;
+    total.billable_bytes += period.totals.billable_bytes();
+  }
+  writer->End(total);
+  std::cout.flush();
+  return std::cout.good() ? 0 : Complain("cannot write to standard output");
+}
+
+void PrintHead(const CloseResult& result) {
+  std::cout << "head of the chain: " << FormatDigest(result.head)
+            << "\n(keep it: turnpike usage verify --head HASH proves that nothing was removed)\n";
+}
+
+int RunClose(const Options& options) {
+  const auto request = MakeRequest(options);
+  if (!request) return Complain(request.error());
+  const auto month = ParseMonth(options.month);
+  if (!month) return Complain(month.error());
+  const auto result = ClosePeriod(*request, *month);
+  if (!result) return Complain(result.error());
+  if (result->was_closed) {
+    std::cout << month->name << " is closed already; nothing was changed\n";
+  } else {
+    std::cout << month->name << " is closed: " << result->rows << " rows of usage, "
+              << result->corrections << " corrections of earlier periods, "
+              << result->billable_bytes << " billable bytes\n";
+  }
+  if (result->late > 0) {
+    std::cout << result->late
+              << " rows of closed periods have grown since: the next close corrects them, or now: "
+                 "turnpike usage correct\n";
+  }
+  PrintHead(*result);
+  return 0;
+}
+
+int RunCorrect(const Options& options) {
+  const auto request = MakeRequest(options);
+  if (!request) return Complain(request.error());
+  const auto result = CorrectPeriods(*request);
+  if (!result) return Complain(result.error());
+  if (result->corrections == 0) {
+    std::cout << "nothing came late: the ledger has what was closed\n";
+  } else {
+    std::cout << result->corrections << " corrections, " << result->billable_bytes
+              << " billable bytes\n";
+  }
+  PrintHead(*result);
+  return 0;
+}
+
+void AddLedger(CLI::App& command, Options& options) {
+  command
+      .add_option("--ledger", options.ledger, "The server's metering.directory, or a merged file")
+      ->type_name("DIRECTORY")
+      ->required();
+}
+
+void AddActor(CLI::App& command, Options& options) {
+  command.add_option("--actor", options.actor, "Who does this; the user's name without it")
+      ->type_name("NAME");
+  command.add_option("--reason", options.reason, "Why late usage is corrected")
+      ->type_name("TEXT")
+      ->capture_default_str();
+}
+
+void AddGrace(CLI::App& command, Options& options) {
+  command.add_option("--grace", options.grace, "How long usage may arrive after a period's end")
+      ->type_name("DURATION")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void AddPeriodCommands(CLI::App& usage, int* exit_status) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* const periods = usage.add_subcommand("periods", "Months: open, grace, ready or closed");
+  AddLedger(*periods, *options);
+  AddGrace(*periods, *options);
+  periods->add_option("--format", options->format, "table, csv or json")
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  periods->callback([options, exit_status] { *exit_status = RunPeriods(*options); });
+
+  CLI::App* const close = usage.add_subcommand(
+      "close", "Freeze a month's usage; also books what came late to earlier ones");
+  close->add_option("month", options->month, "2026-11")->type_name("MONTH")->required();
+  AddLedger(*close, *options);
+  AddActor(*close, *options);
+  AddGrace(*close, *options);
+  close->callback([options, exit_status] { *exit_status = RunClose(*options); });
+
+  CLI::App* const correct = usage.add_subcommand(
+      "correct", "Book what came late to closed months into the next open one");
+  AddLedger(*correct, *options);
+  AddActor(*correct, *options);
+  correct->add_flag("--allow-less", options->allow_less, "Also credit what the ledger has no more");
+  correct->callback([options, exit_status] { *exit_status = RunCorrect(*options); });
+}
+
+}  // namespace turnpike

@@ -1,0 +1,15 @@
+// The subcommands of `turnpike usage` that keep the books: each in a file of its own.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace turnpike {
+
+// AddPeriodCommands adds `periods`, `close` and `correct` to `usage`; AddVerifyCommand adds
+// `verify`. When one ran, `*exit_status` is set: 1 if it failed, or found a difference.
+void AddPeriodCommands(CLI::App& usage, int* exit_status);
+void AddVerifyCommand(CLI::App& usage, int* exit_status);
+
+}  // namespace turnpike
