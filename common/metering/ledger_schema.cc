@@ -172,6 +172,9 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForReading(
   // The first statement also finds out whether the WAL can be used, which needs its -shm file.
   const int64_t application = database.QueryInt("PRAGMA application_id");
   const int code = database.code() & 0xFF;
+  if (database.code() == SQLITE_READONLY_ROLLBACK) {
+    return std::unexpected(path + " was left by a merge that was interrupted: run it again");
+  }
   if (!database.ok() && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY)) {
     return std::unexpected(path +
                            " cannot be read here: a reader needs write permission in the directory "

@@ -70,6 +70,29 @@ TEST_CASE("a month is closed, late data is corrected, and all of it is verified"
   CHECK(Has(result, "the ledger is NOT in order"));
 }
 
+TEST_CASE("ledgers are merged into a file that every command reads") {
+  BillingWorld world;
+  world.Use("acme", 100, "2026-10-20");
+  world.Now("2026-11-20");
+  const TempDirectory other;
+  const std::string region = other.file("region.db");
+  const std::string merge = "usage merge " + world.directory.path() + " -o " + region;
+  Result result = RunTurnpike(merge + " --nodes relay-1,relay-2");
+  CHECK(result.status == 0);
+  CHECK(result.out == region +
+                          ": 1 ledgers, 1 boots, 1 sessions (1 new), 100 billable bytes\n"
+                          "as of: 2026-11-20T00:00:00Z\n"
+                          "gap: node relay-2, none of its ledgers was merged\n");
+  CHECK(Has(RunTurnpike(merge), "1 sessions (0 new), 100 billable bytes"));
+  CHECK(Has(RunTurnpike("usage report --ledger " + region), "100 billable bytes"));
+  CHECK(RunTurnpike("usage close 2026-10 --ledger " + region).status == 0);
+  CHECK(std::filesystem::exists(other.file("region.billing.db")));
+  CHECK(Has(RunTurnpike("usage verify --ledger " + region), "1 closed periods"));
+  result = RunTurnpike("usage merge " + region + " -o " + world.directory.file("usage.db"));
+  CHECK(result.status == 1);
+  CHECK(Has(result, "usage.db was not made by a merge of this release"));
+}
+
 TEST_CASE("what cannot be is said") {
   BillingWorld world;
   const std::string ledger = " --ledger " + world.directory.path();

@@ -96,6 +96,7 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
   sessions->callback([options, exit_status] { *exit_status = RunSessions(*options); });
 
   AddPeriodCommands(*usage, exit_status);
+  AddMergeCommand(*usage, exit_status);
   AddVerifyCommand(*usage, exit_status);
 
   usage->footer(

@@ -8,8 +8,10 @@ class App;
 namespace turnpike {
 
 // AddPeriodCommands adds `periods`, `close` and `correct` to `usage`; AddVerifyCommand adds
-// `verify`. When one ran, `*exit_status` is set: 1 if it failed, or found a difference.
+// `verify`, AddMergeCommand `merge`. When one ran, `*exit_status` is set: 1 if it failed, or found
+// a difference.
 void AddPeriodCommands(CLI::App& usage, int* exit_status);
+void AddMergeCommand(CLI::App& usage, int* exit_status);
 void AddVerifyCommand(CLI::App& usage, int* exit_status);
 
 }  // namespace turnpike
