@@ -21,8 +21,13 @@ namespace turnpike {
 // CountsByName is a few named counts, such as drops by reason.
 using CountsByName = std::vector<std::pair<std::string_view, uint64_t>>;
 
-// Cell is one value: nothing, bytes from outside, a count, an instant, or named counts.
-using Cell = std::variant<std::monostate, std::string, uint64_t, WallTime, CountsByName>;
+// Exact is a decimal number as text, which no program may turn into a double by accident.
+struct Exact {
+  std::string text;
+};
+
+// Cell is one value: nothing, bytes from outside, a count, an instant, named counts, or a decimal.
+using Cell = std::variant<std::monostate, std::string, uint64_t, WallTime, CountsByName, Exact>;
 
 // InTable says whether a table for people shows the column; CSV and JSON always do.
 enum class InTable : bool { kNo, kYes };

@@ -8,18 +8,6 @@
 namespace turnpike {
 namespace {
 
-std::unique_ptr<RowWriter> MakeWriter(ReportFormat format, std::ostream& out) {
-  switch (format) {
-    case ReportFormat::kTable:
-      return MakeTableWriter(out);
-    case ReportFormat::kCsv:
-      return MakeCsvWriter(out);
-    case ReportFormat::kJson:
-      break;
-  }
-  return MakeJsonWriter(out);
-}
-
 // ShownColumns are those of a usage report: its keys in the order in which they were asked for,
 // then what is counted.
 std::vector<const Column<ReportRow>*> ShownColumns(std::span<const ReportKey> by) {
@@ -43,6 +31,18 @@ std::expected<ReportFormat, std::string> ParseReportFormat(std::string_view name
                          "\": known are table, csv and json");
 }
 
+std::unique_ptr<RowWriter> MakeRowWriter(ReportFormat format, std::ostream& out) {
+  switch (format) {
+    case ReportFormat::kTable:
+      return MakeTableWriter(out);
+    case ReportFormat::kCsv:
+      return MakeCsvWriter(out);
+    case ReportFormat::kJson:
+      break;
+  }
+  return MakeJsonWriter(out);
+}
+
 std::string PlainText(const std::string& text) {
   if (text.find('\0') != std::string::npos) return EscapeText(text);
   // A name that is written like an escape must not pass for the bytes that one stands for.
@@ -59,7 +59,7 @@ void WriteReport(const Report& report, ReportFormat format, std::ostream& out) {
   const auto shown = ShownColumns(report.by);
   std::vector<OutputColumn> columns;
   for (const auto* column : shown) columns.push_back({column->name, column->in_table});
-  const auto writer = MakeWriter(format, out);
+  const auto writer = MakeRowWriter(format, out);
   writer->Begin(report.scope, std::move(columns));
   OutputTotal total;
   std::vector<Cell> cells;
@@ -76,7 +76,7 @@ void WriteReport(const Report& report, ReportFormat format, std::ostream& out) {
 
 std::expected<void, std::string> WriteSessions(const SessionQuery& query, ReportFormat format,
                                                std::ostream& out) {
-  const auto writer = MakeWriter(format, out);
+  const auto writer = MakeRowWriter(format, out);
   OutputTotal total;
   std::vector<Cell> cells;
   SessionVisitor visitor;

@@ -31,6 +31,7 @@ struct OutputTotal {
   uint64_t rows = 0;
   uint64_t sessions = 0;
   uint64_t billable_bytes = 0;
+  std::string summary = {};  // if not empty, what stands there instead of sessions and bytes
 };
 
 // RowWriter writes one report: Begin, any number of Row, End. Errors stay in the stream's state.
@@ -54,6 +55,9 @@ std::unique_ptr<RowWriter> MakeCsvWriter(std::ostream& out);
 
 // MakeJsonWriter: one object with as_of, complete and rows; byte counts are integers.
 std::unique_ptr<RowWriter> MakeJsonWriter(std::ostream& out);
+
+// MakeRowWriter makes the writer of `format`.
+std::unique_ptr<RowWriter> MakeRowWriter(ReportFormat format, std::ostream& out);
 
 // PlainText is `text` itself when it is valid UTF-8 without NUL and without `\x`, else EscapeText
 // of it. Two different texts never look the same.

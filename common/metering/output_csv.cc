@@ -26,6 +26,7 @@ struct FieldOf {
   std::string operator()(const std::string& text) const { return Field(text); }
   std::string operator()(uint64_t count) const { return std::to_string(count); }
   std::string operator()(WallTime time) const { return FormatRfc3339(time); }
+  std::string operator()(const Exact& number) const { return number.text; }
   std::string operator()(const CountsByName& counts) const {
     std::string text;
     for (const auto& [name, count] : counts) {

@@ -13,6 +13,7 @@ struct ToJson {
   Json operator()(const std::string& text) const { return PlainText(text); }
   Json operator()(uint64_t count) const { return count; }
   Json operator()(WallTime time) const { return FormatRfc3339(time); }
+  Json operator()(const Exact& number) const { return number.text; }
   Json operator()(const CountsByName& counts) const {
     Json object = Json::object();
     for (const auto& [name, count] : counts) object[std::string(name)] = count;

@@ -26,6 +26,7 @@ struct ToShown {
   Shown operator()(WallTime time) const {
     return {FormatRfc3339(std::chrono::floor<std::chrono::seconds>(time))};
   }
+  Shown operator()(const Exact& number) const { return {number.text, true}; }
   Shown operator()(const CountsByName& counts) const {
     std::string text;
     for (const auto& [name, count] : counts) text += fmt::format("{}={} ", name, count);
@@ -76,8 +77,7 @@ class TableWriter : public RowWriter {
       out_ << "no usage in this period\n";
     } else {
       PrintWaiting();
-      out_ << "total: " << total.sessions << (total.sessions == 1 ? " session, " : " sessions, ")
-           << total.billable_bytes << " billable bytes (" << Bytes(total.billable_bytes) << ")\n";
+      out_ << (total.summary.empty() ? Sums(total) : total.summary) << '\n';
     }
     out_ << "period: " << Bound(scope_.period.from, "the beginning") << " to "
          << Bound(scope_.period.to, "the end") << "\nas of: " << FormatRfc3339(scope_.as_of)
@@ -85,6 +85,12 @@ class TableWriter : public RowWriter {
   }
 
  private:
+  static std::string Sums(const OutputTotal& total) {
+    return fmt::format("total: {} {}, {} billable bytes ({})", total.sessions,
+                       total.sessions == 1 ? "session" : "sessions", total.billable_bytes,
+                       Bytes(total.billable_bytes));
+  }
+
   static std::string Bound(const std::optional<WallTime>& time, const char* open) {
     return time ? FormatRfc3339(*time) : open;
   }

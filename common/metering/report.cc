@@ -1,11 +1,9 @@
 #include "common/metering/report.h"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 
-#include "common/metering/ledger_schema.h"
-#include "common/metering/split.h"
+#include "common/metering/reading.h"
 
 namespace turnpike {
 namespace {
@@ -57,48 +55,6 @@ WHERE (part.session IS NOT NULL OR
   AND (?5 IS NULL OR account.name = ?5) AND (?6 IS NULL OR region = ?6)
 ORDER BY started_at, session.key
 )sql";
-
-// Bounds are a period as the ledger stores time.
-struct Bounds {
-  int64_t first_bucket = 0;
-  int64_t end_bucket = int64_t{kNoBucket.value()};
-  int64_t from = std::numeric_limits<int64_t>::min();
-  int64_t to = std::numeric_limits<int64_t>::max();
-
-  explicit Bounds(const Period& period) {
-    if (period.from) {
-      first_bucket = BucketOf(*period.from).value();
-      from = period.from->time_since_epoch().count();
-    }
-    if (period.to) {
-      end_bucket = BucketOf(*period.to).value();
-      to = period.to->time_since_epoch().count();
-    }
-  }
-};
-
-// BeginReading opens the ledger, begins the transaction of the report, and reads its scope.
-std::expected<std::unique_ptr<Database>, std::string> BeginReading(const std::string& directory,
-                                                                   const Period& period,
-                                                                   ReportScope& scope) {
-  auto database = OpenLedgerForReading(directory);
-  if (!database) return database;
-  (*database)->Exec("BEGIN");
-  Statement meta(**database, "SELECT as_of, state = 'closed' FROM meta");
-  scope.period = period;
-  if (meta.Step()) {
-    scope.as_of = WallTime(microseconds(meta.Int(0)));
-    scope.complete = meta.Int(1) != 0 || (period.to && *period.to <= scope.as_of);
-  }
-  if (!(*database)->ok()) return std::unexpected("cannot read " + (*database)->error());
-  return database;
-}
-
-UsageTotals ReadTotals(const Statement& statement, int column) {
-  Sums sums{};
-  for (uint64_t& sum : sums) sum = statement.Total(column++);
-  return FromSums(sums);
-}
 
 SessionRow ReadSession(const Statement& s) {
   SessionRow row;
@@ -177,7 +133,7 @@ std::expected<Report, std::string> UsageReport(const ReportQuery& query) {
   }
   Statement statement(**database, "SELECT " + names + std::string(kSums) + std::string(kUsage) +
                                       "GROUP BY " + positions + " ORDER BY " + positions);
-  const Bounds bounds(query.period);
+  const ReadingBounds bounds(query.period);
   statement.Bind(bounds.first_bucket, bounds.end_bucket);
   while (statement.Step()) {
     ReportRow& row = report.rows.emplace_back();
@@ -199,7 +155,7 @@ std::expected<void, std::string> SessionsReport(const SessionQuery& query,
   if (!visitor.begin(scope)) return {};
   Statement sessions(database, kSessions);
   Statement drops(database, "SELECT reason, packets FROM session_drop WHERE session = ?");
-  const Bounds bounds(query.period);
+  const ReadingBounds bounds(query.period);
   sessions.Bind(bounds.first_bucket, bounds.end_bucket, bounds.from, bounds.to);
   if (query.account) sessions.BindOne(5, std::string_view(*query.account));
   if (query.region) sessions.BindOne(6, std::string_view(*query.region));

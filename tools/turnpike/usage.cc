@@ -10,6 +10,8 @@
 #include "common/metering/output.h"
 #include "common/metering/report.h"
 #include "tools/turnpike/usage_commands.h"
+#include "tools/turnpike/usage_common.h"
+#include "tools/turnpike/usage_invoice.h"
 
 namespace turnpike {
 namespace {
@@ -24,18 +26,6 @@ struct Options {
   std::optional<std::string> account;
   std::optional<std::string> region;
 };
-
-int Complain(const std::string& error) {
-  std::cerr << "turnpike: " << error << "\n";
-  return 1;
-}
-
-// Finish says whether all of the report reached standard output: a full disk must not pass for a
-// report that is whole.
-int Finish() {
-  std::cout.flush();
-  return std::cout.good() ? 0 : Complain("cannot write the report to standard output");
-}
 
 int RunReport(const Options& options) {
   const auto period = ParsePeriod(options.from, options.to);
@@ -61,9 +51,7 @@ int RunSessions(const Options& options) {
 }
 
 void AddCommonOptions(CLI::App& command, Options& options) {
-  command.add_option("--ledger", options.ledger, "The server's metering.directory")
-      ->type_name("DIRECTORY")
-      ->required();
+  AddLedgerOption(command, options.ledger);
   command.add_option("--from", options.from, "First instant, UTC: 2026-11-01 or 2026-11-01T12:15Z")
       ->type_name("TIME");
   command.add_option("--to", options.to, "First instant after the period, UTC")->type_name("TIME");
@@ -98,12 +86,15 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
   AddPeriodCommands(*usage, exit_status);
   AddMergeCommand(*usage, exit_status);
   AddVerifyCommand(*usage, exit_status);
+  AddInvoiceCommands(*usage, exit_status);
 
   usage->footer(
       "Examples:\n"
       "  turnpike usage report --ledger /var/lib/turnpike --from 2026-11-01 --to 2026-12-01\n"
       "  turnpike usage report --ledger /var/lib/turnpike --by account,day --format csv\n"
-      "  turnpike usage sessions --ledger /var/lib/turnpike --account acme --format json");
+      "  turnpike usage sessions --ledger /var/lib/turnpike --account acme --format json\n"
+      "  turnpike usage invoice --ledger /var/lib/turnpike --rates rates.yaml --period 2026-11 "
+      "--account acme");
 }
 
 }  // namespace turnpike

@@ -1,0 +1,32 @@
+// What the subcommands of `turnpike usage` share.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/metering/rate_card.h"
+#include "config/rates.h"
+
+namespace CLI {
+class App;
+}
+
+namespace turnpike {
+
+// Complain writes `error` to standard error and returns the exit status for it.
+int Complain(const std::string& error);
+
+// Finish says whether all of the report reached standard output: a full disk must not pass for a
+// report that is whole. It returns the exit status.
+int Finish();
+
+// LoadRatesOrPrintProblems loads the rates at `path` for `time`, or writes every problem to
+// standard error, a line each, and returns nullopt.
+std::optional<RateTable> LoadRatesOrPrintProblems(const std::string& path,
+                                                  const std::optional<config::RatedTime>& time);
+
+// AddLedgerOption and AddRatesOption add the required options --ledger and --rates.
+void AddLedgerOption(CLI::App& command, std::string& ledger);
+void AddRatesOption(CLI::App& command, std::string& rates);
+
+}  // namespace turnpike
