@@ -11,7 +11,6 @@
 #include "common/metering/report.h"
 #include "tools/turnpike/usage_commands.h"
 #include "tools/turnpike/usage_common.h"
-#include "tools/turnpike/usage_invoice.h"
 
 namespace turnpike {
 namespace {

@@ -1,4 +1,4 @@
-// The subcommands of `turnpike usage` that keep the books: each in a file of its own.
+// The subcommands of `turnpike usage`, each in a file of its own.
 #pragma once
 
 namespace CLI {
@@ -13,5 +13,8 @@ namespace turnpike {
 void AddPeriodCommands(CLI::App& usage, int* exit_status);
 void AddMergeCommand(CLI::App& usage, int* exit_status);
 void AddVerifyCommand(CLI::App& usage, int* exit_status);
+
+// AddInvoiceCommands adds `invoice` and `explain`: what an account pays, and for what.
+void AddInvoiceCommands(CLI::App& usage, int* exit_status);
 
 }  // namespace turnpike

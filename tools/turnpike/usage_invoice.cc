@@ -1,5 +1,4 @@
-#include "tools/turnpike/usage_invoice.h"
-
+// `turnpike usage invoice` and `turnpike usage explain`.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
@@ -10,6 +9,7 @@
 #include "common/metering/invoice_output.h"
 #include "common/metering/output.h"
 #include "common/metering/usage_rows.h"
+#include "tools/turnpike/usage_commands.h"
 #include "tools/turnpike/usage_common.h"
 
 namespace turnpike {
