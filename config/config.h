@@ -163,4 +163,9 @@ Config Defaults();
 // in comments. `config/turnpike.yaml` is this text.
 std::string Reference();
 
+// EnvironmentReference renders a configuration file that takes every key from an environment
+// variable (`metering.checkpoint` from TURNPIKE_METERING_CHECKPOINT), with the same comments. The
+// container image is configured by it.
+std::string EnvironmentReference();
+
 }  // namespace turnpike::config

@@ -126,6 +126,28 @@ std::string HostName() {
   return buffer.data();
 }
 
+void SetLine(Node& node, int line) {
+  node.line = line;
+  for (Node& key : node.keys) SetLine(key, line);
+  for (Node& item : node.items) SetLine(item, line);
+}
+
+// ReadValue is a ValueReader. What is wrong with the text is not told: it may be a secret.
+std::optional<Node> ReadValue(std::string_view text, int line) {
+  Findings ignored("");
+  TreeBuilder builder(ignored);
+  std::istringstream in{std::string(text)};
+  try {
+    YAML::Parser(in).HandleNextDocument(builder);
+  } catch (const YAML::Exception&) {
+    return std::nullopt;
+  }
+  if (builder.root().items.empty() || !ignored.Take().empty()) return std::nullopt;
+  Node node = builder.root().items.front();
+  SetLine(node, line);
+  return node;
+}
+
 }  // namespace
 
 std::optional<Node> ReadYaml(std::string_view text, std::string_view start, Findings& findings) {
@@ -175,7 +197,7 @@ std::expected<Config, std::vector<Problem>> Parse(std::string_view text, const s
   Config config = Defaults();
   constexpr std::string_view kStart = "`turnpike config reference` prints one to start from";
   if (const auto root = ReadYaml(text, kStart, findings)) {
-    ReadTree(*root, directory, environment, config, findings);
+    ReadTree(*root, directory, environment, ReadValue, config, findings);
     FillIn(config, directory);
     CheckWhole(config, findings);
   }

@@ -70,9 +70,13 @@ std::string Shown(const Key& key, std::string_view written, std::string_view val
 
 class TreeReader {
  public:
-  TreeReader(const std::string& directory, Environment environment, Config& config,
-             Findings& findings)
-      : directory_(directory), environment_(environment), config_(config), findings_(findings) {}
+  TreeReader(const std::string& directory, Environment environment, const ValueReader& read_value,
+             Config& config, Findings& findings)
+      : directory_(directory),
+        environment_(environment),
+        read_value_(read_value),
+        config_(config),
+        findings_(findings) {}
 
   // ReadMap reads the members of the map at `path`; `row` is that path as the table spells it.
   void ReadMap(const Node& map, const std::string& path, std::string_view row) {
@@ -138,9 +142,29 @@ class TreeReader {
       findings_.Add(line, path, "has no value; write one, or remove the key for its default");
     } else if (key.kind == KeyKind::kValue) {
       ReadScalar(value, key, path);
+    } else if (value.kind == NodeKind::kScalar && value.text.contains("${")) {
+      ReadListText(value, key, path);
     } else {
       ReadItems(value, key, path);
     }
+  }
+
+  // ReadListText reads a list that a variable or file holds as YAML.
+  void ReadListText(const Node& value, const Key& key, const std::string& path) {
+    const auto text = Substitute(value.text, directory_, environment_);
+    if (!text) {
+      findings_.Add(value.line, path, text.error());
+      return;
+    }
+    if (text->empty()) return;
+    const auto list = read_value_(*text, value.line);
+    if (list && list->kind == NodeKind::kList) {
+      ReadItems(*list, key, path);
+      return;
+    }
+    findings_.Add(
+        value.line, path,
+        "is set to what is no list in YAML; write it as, for example, " + std::string(key.example));
   }
 
   void ReadItems(const Node& value, const Key& key, const std::string& path) {
@@ -185,6 +209,7 @@ class TreeReader {
 
   const std::string& directory_;
   const Environment environment_;
+  const ValueReader& read_value_;
   Config& config_;
   Findings& findings_;
 };
@@ -192,8 +217,8 @@ class TreeReader {
 }  // namespace
 
 void ReadTree(const Node& root, const std::string& directory, Environment environment,
-              Config& config, Findings& findings) {
-  TreeReader(directory, environment, config, findings).ReadMap(root, "", "");
+              const ValueReader& read_value, Config& config, Findings& findings) {
+  TreeReader(directory, environment, read_value, config, findings).ReadMap(root, "", "");
 }
 
 }  // namespace turnpike::config

@@ -66,28 +66,66 @@ std::string Comments(const Key& key) {
   return out;
 }
 
+// Variable names the environment variable of `key`: `metering.checkpoint` has
+// TURNPIKE_METERING_CHECKPOINT.
+std::string Variable(const Key& key) {
+  std::string name = "TURNPIKE_";
+  for (const char c : key.name) {
+    name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  return name;
+}
+
+// FromEnvironment takes `key` from its variable. A list that is empty text has its default too,
+// which may hold braces and could not stand in ${NAME:-default}.
+std::string FromEnvironment(const Key& key, const Config& defaults) {
+  if (key.kind == KeyKind::kSection) return "";
+  std::string value = key.kind == KeyKind::kValue ? key.print(defaults) : "";
+  if (value == "\"\"") value.clear();
+  return "\"${" + Variable(key) + ":-" + value + "}\"";
+}
+
+// Rows renders all of THE table; `value` says what stands behind a key.
+template <typename Value>
+std::string Rows(Value value) {
+  std::string out;
+  bool is_first = false;
+  for (const Key& key : Keys()) {
+    if (KeyParent(key.name).ends_with("[]")) continue;  // told with its list
+    if (!is_first) out += "\n";
+    out += Comments(key) + Indent(key.name) + std::string(KeyLeaf(key.name)) + ":";
+    const std::string text = value(key);
+    out += text.empty() || text.starts_with('\n') ? text : " " + text;
+    out += "\n";
+    is_first = key.kind == KeyKind::kSection;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string Reference() {
   const Config defaults = Defaults();
-  std::string out =
+  const std::string head =
       "# Turnpike's configuration: every key at its default. `turnpike config reference` prints "
       "this\n"
       "# file. Unknown keys are errors. A value may hold ${NAME} or ${NAME:-default} from the\n"
       "# environment and ${file:PATH}; $${ stands for a plain ${. Inside [ ] and { } such a value "
       "needs\n"
       "# quotes. `turnpike config check FILE` tells what is wrong with a file.\n";
-  bool is_first = false;
-  for (const Key& key : Keys()) {
-    if (KeyParent(key.name).ends_with("[]")) continue;  // told with its list
-    if (!is_first) out += "\n";
-    out += Comments(key) + Indent(key.name) + std::string(KeyLeaf(key.name)) + ":";
-    const std::string value = key.print == nullptr ? "" : key.print(defaults);
-    out += value.empty() || value.starts_with('\n') ? value : " " + value;
-    out += "\n";
-    is_first = key.kind == KeyKind::kSection;
-  }
-  return out;
+  return head +
+         Rows([&](const Key& key) { return key.print == nullptr ? "" : key.print(defaults); });
+}
+
+std::string EnvironmentReference() {
+  const Config defaults = Defaults();
+  const std::string head =
+      "# Turnpike's configuration, wholly from the environment: a key's variable is its name in\n"
+      "# capitals, with TURNPIKE_ in front and _ for dots. A list is written as YAML:\n"
+      "# TURNPIKE_AUTH_SECRETS='[\"${file:/run/secrets/turn}\"]'. What is not set, or empty, has "
+      "its\n"
+      "# default. `turnpike config reference --environment` prints this file.\n";
+  return head + Rows([&](const Key& key) { return FromEnvironment(key, defaults); });
 }
 
 }  // namespace turnpike::config

@@ -26,13 +26,15 @@ void AddConfigCommand(CLI::App& app, int* exit_status) {
   CLI::App* const command =
       app.add_subcommand("config", "Print or check turnpiked's configuration");
   command->require_subcommand(1);
-  command
-      ->add_subcommand("reference",
-                       "Print a configuration file with every key, its default and its meaning")
-      ->callback([exit_status] {
-        std::cout << config::Reference();
-        *exit_status = 0;
-      });
+  CLI::App* const reference = command->add_subcommand(
+      "reference", "Print a configuration file with every key, its default and its meaning");
+  const auto environment = std::make_shared<bool>(false);
+  reference->add_flag("--environment", *environment,
+                      "Print one that takes every key from an environment variable");
+  reference->callback([environment, exit_status] {
+    std::cout << (*environment ? config::EnvironmentReference() : config::Reference());
+    *exit_status = 0;
+  });
   CLI::App* const check =
       command->add_subcommand("check", "Say everything that is wrong in a file");
   const auto path = std::make_shared<std::string>();
