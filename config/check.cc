@@ -89,6 +89,29 @@ void CheckNatDiscovery(const Config& config, Findings& findings) {
   }
 }
 
+void CheckCaps(const Config& config, Findings& findings) {
+  for (size_t i = 0; i < config.caps.size(); ++i) {
+    const Cap& cap = config.caps[i];
+    const std::string name = Indexed("caps", i);
+    if (findings.IsBad(name)) continue;
+    if (cap.bytes.has_value() == cap.money.has_value()) {
+      findings.Add(name, cap.bytes ? "has both bytes and money; make them two caps"
+                                   : "caps nothing; write bytes or money");
+    } else if (cap.money && config.metering.rates.empty()) {
+      findings.Add(name + ".money", "has no prices to go by; name a file in metering.rates");
+    }
+    for (size_t other = 0; other < i; ++other) {
+      const Cap& first = config.caps[other];
+      if (std::tie(cap.account, cap.label, cap.period, cap.bytes, cap.money) ==
+          std::tie(first.account, first.label, first.period, first.bytes, first.money)) {
+        findings.Add(name,
+                     "says the same as " + Indexed("caps", other) + "; remove one of the two");
+        break;
+      }
+    }
+  }
+}
+
 void CheckAlternates(const Config& config, Findings& findings) {
   for (size_t i = 0; i < config.alternate_servers.size(); ++i) {
     const AlternateServerConfig& each = config.alternate_servers[i];
@@ -189,6 +212,7 @@ void CheckWhole(const Config& config, Findings& findings) {
   CheckRelayAddresses(config, findings);
   CheckNatDiscovery(config, findings);
   CheckAlternates(config, findings);
+  CheckCaps(config, findings);
   CheckUsers(config, findings);
   CheckLimits(config, findings);
   CheckTls(config, findings);

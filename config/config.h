@@ -11,6 +11,7 @@
 
 #include "common/base/log.h"
 #include "common/base/time.h"
+#include "common/metering/cap.h"
 #include "common/net/five_tuple.h"
 #include "common/net/ip_set.h"
 #include "common/net/transport_address.h"
@@ -116,7 +117,10 @@ struct Config {
     std::string directory = "/var/lib/turnpike";
     Duration checkpoint = std::chrono::seconds(5);
     uint32_t slots = 65536;  // sessions alive or waiting for the ledger, at most
+    std::string rates;       // a file of rates, for caps in money; empty: none
   } metering;
+
+  std::vector<Cap> caps;
 
   struct Admin {
     TransportAddress address{IpAddress::V4({{127, 0, 0, 1}}), 9641};

@@ -121,6 +121,26 @@ ReadResult<Duration> ReadSpan(std::string_view text, Duration min, Duration max)
   return *duration;
 }
 
+ReadResult<uint64_t> Bytes::Read(std::string_view text) {
+  constexpr std::array<std::pair<std::string_view, int>, 5> kUnits = {
+      {{"TB", 12}, {"GB", 9}, {"MB", 6}, {"kB", 3}, {"B", 0}}};
+  for (const auto& [unit, digits] : kUnits) {
+    if (!text.ends_with(unit)) continue;
+    std::string_view number = text.substr(0, text.size() - unit.size());
+    while (number.ends_with(' ')) number.remove_suffix(1);
+    const auto bytes = ParseDecimal(number, digits);
+    if (bytes && *bytes > 0 && *bytes <= INT64_MAX) return static_cast<uint64_t>(*bytes);
+    break;
+  }
+  return std::unexpected("is not an amount of data; write it like 500 GB, 1.5 TB or 1000 B");
+}
+
+ReadResult<Amount> Money::Read(std::string_view text) {
+  const auto amount = ParseDecimal(text, kAmountDecimals);
+  if (amount && *amount > 0) return Amount(*amount);
+  return std::unexpected("is not an amount of money above 0; write it like 250.00");
+}
+
 template <>
 std::span<const NamedValue<Transport>> Words() {
   // DTLS is not served, so it is no word. RFC 7350 needs the cookie exchange of RFC 6347 §4.2.1
@@ -152,6 +172,20 @@ std::span<const NamedValue<UdpPathWord>> Words() {
        {"offload", UdpPathWord::kOffload},
        {"batch", UdpPathWord::kBatch},
        {"plain", UdpPathWord::kPlain}}};
+  return kWords;
+}
+
+template <>
+std::span<const NamedValue<CapPeriod>> Words() {
+  static constexpr std::array<NamedValue<CapPeriod>, 2> kWords = {
+      {{"day", CapPeriod::kDay}, {"month", CapPeriod::kMonth}}};
+  return kWords;
+}
+
+template <>
+std::span<const NamedValue<CapAction>> Words() {
+  static constexpr std::array<NamedValue<CapAction>, 3> kWords = {
+      {{"warn", CapAction::kWarn}, {"refuse", CapAction::kRefuse}, {"end", CapAction::kEnd}}};
   return kWords;
 }
 

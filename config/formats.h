@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -120,6 +121,31 @@ struct Span {
   static std::string Print(const Value& value) { return FormatDuration(value); }
 };
 
+// Bytes is an amount of data, of at least one byte.
+struct Bytes {
+  using Value = uint64_t;
+  static std::string Describe() { return "amount of data (B, kB, MB, GB, TB; powers of 1000)"; }
+  static ReadResult<Value> Read(std::string_view text);
+  static std::string Print(const Value& value) { return std::to_string(value) + " B"; }
+};
+
+// Money is an amount in the currency of the file of rates.
+struct Money {
+  using Value = Amount;
+  static std::string Describe() { return "amount of money, in the currency of metering.rates"; }
+  static ReadResult<Value> Read(std::string_view text);
+  static std::string Print(const Value& value) { return FormatAmount(value); }
+};
+
+// Maybe is a value that may be missing.
+template <typename Format>
+struct Maybe {
+  using Value = std::optional<typename Format::Value>;
+  static std::string Describe() { return Format::Describe(); }
+  static ReadResult<Value> Read(std::string_view text) { return Format::Read(text); }
+  static std::string Print(const Value& value) { return value ? Format::Print(*value) : "none"; }
+};
+
 // Word is one of a few words; `T` needs a specialisation of Words.
 template <typename T>
 struct NamedValue {
@@ -136,6 +162,10 @@ template <>
 std::span<const NamedValue<Redirect>> Words();
 template <>
 std::span<const NamedValue<UdpPathWord>> Words();
+template <>
+std::span<const NamedValue<CapPeriod>> Words();
+template <>
+std::span<const NamedValue<CapAction>> Words();
 template <>
 std::span<const NamedValue<LogLevel>> Words();
 template <>

@@ -156,6 +156,34 @@ constexpr Key kKeys[] = {
     Value<Whole<1'024, 4'194'304>, MEMBER(metering.slots)>(
         "metering.slots", "Sessions alive or waiting for the ledger, at most."),
 
+    Value<Path, MEMBER(metering.rates)>(
+        "metering.rates", "A file of rates (config/rates.yaml explains it), for caps in money.",
+        "none"),
+
+    Entries<MEMBER(caps), kPrintNothing>(
+        "caps",
+        "How much accounts may relay in a day or a month (UTC). Caps are looked at after each "
+        "checkpoint: what is relayed until then is counted and billed.",
+        "[{account: acme, period: month, bytes: 500 GB, action: refuse}]"),
+    Value<Text<1, 128>, MEMBER(caps.back().account)>(
+        "caps[].account", "The account; \"*\" is each account by itself.", "", Presence::kRequired),
+    Value<Maybe<Text<0, 128>>, MEMBER(caps.back().label)>(
+        "caps[].label", "Only this label of the account.", "all labels together"),
+    Value<Word<CapPeriod>, MEMBER(caps.back().period)>("caps[].period", "What the cap is for.",
+                                                       "month"),
+    Value<Maybe<Bytes>, MEMBER(caps.back().bytes)>(
+        "caps[].bytes", "Billable bytes, both directions. Either this or money.", "no such cap"),
+    Value<Maybe<Money>, MEMBER(caps.back().money)>(
+        "caps[].money", "What the usage costs by metering.rates.", "no such cap"),
+    List<Whole<1, 1'000>, MEMBER(caps.back().warn_at)>(
+        "caps[].warn_at", "Percentages that get a log line (cap_near, cap_reached).",
+        "[80, 95, 100]"),
+    Value<Word<CapAction>, MEMBER(caps.back().action)>(
+        "caps[].action",
+        "At 100 %: warn logs, refuse answers new allocations with 486, end also ends live "
+        "sessions.",
+        "warn"),
+
     Section("admin", "Metrics and health over HTTP. It has no login: keep it inside."),
     Value<Address, MEMBER(admin.address.ip)>("admin.address", "The address to bind."),
     Value<Port, MEMBER(admin.address.port)>("admin.port", "The port to bind."),

@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/base/version.h"
+#include "config/rates.h"
 #include "server/cpu_count.h"
 #include "server/host_addresses.h"
 #include "server/io/clock.h"
@@ -57,6 +58,10 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
   const std::vector<IpAddress> host = HostAddresses();
   const auto relays = ResolveRelayAddresses(config, host);
   if (!relays) return std::unexpected(relays.error());
+  std::vector<IpAddress> binds;
+  for (const RelayAddress& relay : *relays) binds.push_back(relay.bind);
+  app->directory_ =
+      std::make_unique<Directory>(binds, config.relay.ports.first, config.relay.ports.last);
   if (auto opened = app->OpenMetering(config); !opened) return std::unexpected(opened.error());
 
   if (auto up = app->BringUp(config, *listeners, *relays, host); !up) {
@@ -83,7 +88,7 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   setup.streams.tls = tls_.get();
   setup.slots = slots_.get();
   SystemRandom().Fill(setup.nonce_secret);
-  if (auto opened = OpenWorkers(config, relays, std::move(setup)); !opened) return opened;
+  if (auto opened = OpenWorkers(config, std::move(setup)); !opened) return opened;
   auto admin = AdminHttp::Start(config.admin.address, *this);
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
@@ -125,19 +130,33 @@ std::expected<void, std::string> App::OpenMetering(const config::Config& config)
   if (!slots) return std::unexpected(slots.error());
   slots_ = std::move(*slots);
   ledger_ = std::make_unique<LedgerThread>(std::move(*ledger), *slots_, config.metering.checkpoint);
+  if (auto ok = OpenCaps(config); !ok) return ok;
   const uint32_t left = slots_->used();
   if (left > 0) Log(LogLevel::kWarning, "sessions_recovered", {{"sessions", left}});
   ledger_->Recover();
   return {};
 }
 
-std::expected<void, std::string> App::OpenWorkers(const config::Config& config,
-                                                  const std::vector<RelayAddress>& relays,
-                                                  WorkerSetup setup) {
-  std::vector<IpAddress> binds;
-  for (const RelayAddress& relay : relays) binds.push_back(relay.bind);
-  directory_ =
-      std::make_unique<Directory>(binds, config.relay.ports.first, config.relay.ports.last);
+std::expected<void, std::string> App::OpenCaps(const config::Config& config) {
+  if (config.caps.empty()) return {};
+  std::optional<RateTable> rates;
+  if (!config.metering.rates.empty()) {
+    auto loaded = config::LoadRates(config.metering.rates);
+    if (!loaded) return std::unexpected(loaded.error().front().ToString());
+    rates = std::move(*loaded);
+  }
+  // Workers come after this. What is recovered now is no live session, so none is to be ended yet.
+  CapOutcome outcome{
+      .refuse = [this](std::vector<CappedUse> uses) { directory_->SetCapped(std::move(uses)); },
+      .end =
+          [this](const std::vector<SessionId>& sessions) {
+            for (const auto& worker : workers_) worker->EndSessions(sessions, CloseReason::kQuota);
+          }};
+  return ledger_->SetCaps(
+      std::make_unique<CapKeeper>(config.caps, std::move(rates), *slots_, std::move(outcome)));
+}
+
+std::expected<void, std::string> App::OpenWorkers(const config::Config& config, WorkerSetup setup) {
   setup.directory = directory_.get();
   const uint32_t count = config.workers != 0 ? config.workers : UsableCpus();
   for (uint32_t i = 0; i < count; ++i) {

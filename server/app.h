@@ -75,9 +75,8 @@ class App final : public MetricsSource {
                                            const std::vector<IpAddress>& host);
   std::expected<void, std::string> OpenTls(const config::Config& config);
   std::expected<void, std::string> OpenMetering(const config::Config& config);
-  std::expected<void, std::string> OpenWorkers(const config::Config& config,
-                                               const std::vector<RelayAddress>& relays,
-                                               WorkerSetup setup);
+  std::expected<void, std::string> OpenCaps(const config::Config& config);
+  std::expected<void, std::string> OpenWorkers(const config::Config& config, WorkerSetup setup);
   uint64_t CertificateExpiry() const;
   void LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const;
 

@@ -42,6 +42,14 @@ LedgerThread::~LedgerThread() {
   thread_.join();
 }
 
+std::expected<void, std::string> LedgerThread::SetCaps(std::unique_ptr<CapKeeper> caps) {
+  const auto usage = ledger_->UsageSince(BillingPeriodOf(ReadClocks().wall).from);
+  if (!usage) return std::unexpected(usage.error());
+  caps->Add(*usage);
+  caps_ = std::move(caps);
+  return {};
+}
+
 void LedgerThread::Recover() { Checkpoint(Kind::kPeriodic); }
 
 void LedgerThread::Start() {
@@ -100,14 +108,14 @@ bool LedgerThread::Checkpoint(Kind kind) {
   auto result = kind == Kind::kLast ? ledger_->Finish(slots_, before.wall)
                                     : ledger_->Checkpoint(slots_, before.wall - kLongestTurn);
   const bool good = result.has_value();
-  const MonoTime after = ReadClocks().mono;
+  const Now after = ReadClocks();
   used_after_checkpoint_ = slots_.used();
-  Note(std::move(result), after - before.mono, after);
+  Note(std::move(result), after.mono - before.mono, after);
   return good;
 }
 
 void LedgerThread::Note(std::expected<CheckpointStats, std::string> result, Duration took,
-                        MonoTime now) {
+                        Now now) {
   current_.unpersisted_bytes = ledger_->UnpersistedBytes(slots_);
   if (result) {
     if (!current_.healthy) {
@@ -122,12 +130,16 @@ void LedgerThread::Note(std::expected<CheckpointStats, std::string> result, Dura
     current_.healthy = true;
     current_.last_error.clear();
     current_.last_commit = result->as_of;
+    if (caps_ != nullptr) {
+      caps_->Add(result->growth);
+      current_.caps = caps_->Judge(now.wall);
+    }
     last_failure_log_.reset();
   } else {
     current_.healthy = false;
     ++current_.checkpoints_failed;
     current_.last_error = std::move(result.error());
-    LogFailure(current_.last_error, current_.unpersisted_bytes, now);
+    LogFailure(current_.last_error, current_.unpersisted_bytes, now.mono);
   }
   current_.billable = ledger_->BillableTotals();
   Publish();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <expected>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "common/metering/ledger.h"
 #include "common/metering/ledger_status.h"
 #include "common/metering/slots.h"
+#include "server/cap_keeper.h"
 
 namespace turnpike {
 
@@ -26,6 +28,10 @@ class LedgerThread {
   ~LedgerThread();
   LedgerThread(const LedgerThread&) = delete;
   LedgerThread& operator=(const LedgerThread&) = delete;
+
+  // SetCaps gives the thread caps to hold accounts to; before Recover. It fails with a sentence
+  // when the usage of this month so far cannot be read.
+  std::expected<void, std::string> SetCaps(std::unique_ptr<CapKeeper> caps);
 
   // Recover writes what an earlier process left in the slots, on the calling thread. Call it before
   // Start, and before listeners open. A failure is no reason not to serve: those slots stay as they
@@ -49,12 +55,13 @@ class LedgerThread {
   void Run();
   bool Checkpoint(Kind kind);
   bool SlotsRunShort() const;
-  void Note(std::expected<CheckpointStats, std::string> result, Duration took, MonoTime now);
+  void Note(std::expected<CheckpointStats, std::string> result, Duration took, Now now);
   void LogFailure(const std::string& error, uint64_t unpersisted, MonoTime now);
   void Publish();
 
   std::unique_ptr<Ledger> ledger_;
   SlotFile& slots_;
+  std::unique_ptr<CapKeeper> caps_;  // nullptr: no caps
   const Duration interval_;
 
   // Of the thread that checkpoints.

@@ -33,6 +33,14 @@ void Worker::Start() {
   thread_ = std::thread([this] { uv_run(loop_.get(), UV_RUN_DEFAULT); });
 }
 
+void Worker::EndSessions(const std::vector<SessionId>& sessions, CloseReason reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    to_end_.emplace_back(sessions, reason);
+  }
+  command_.Send();
+}
+
 void Worker::Drain() {
   drain_ = true;
   command_.Send();
@@ -46,6 +54,12 @@ void Worker::Stop() {
 void Worker::Join() { thread_.join(); }
 
 void Worker::OnCommand() {
+  decltype(to_end_) to_end;
+  {
+    const std::lock_guard lock(mutex_);
+    to_end.swap(to_end_);
+  }
+  for (const auto& [sessions, reason] : to_end) driver_.EndSessions(sessions, reason);
   if (drain_ || stop_) {
     driver_.Drain();
     drains_ = true;

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "common/metering/slots.h"
@@ -45,6 +47,9 @@ class Worker {
   // Start starts the thread.
   void Start();
 
+  // EndSessions ends those of `sessions` that are this worker's, soon; any thread may call it.
+  void EndSessions(const std::vector<SessionId>& sessions, CloseReason reason);
+
   // Drain refuses new allocations from now on. Stop ends every allocation as kDrained and then the
   // thread. Both return at once; any thread may call them.
   void Drain();
@@ -77,6 +82,8 @@ class Worker {
   Driver driver_;
   std::vector<TransportAddress> listeners_;
   std::vector<StreamListenOptions> stream_listeners_;
+  std::mutex mutex_;
+  std::vector<std::pair<std::vector<SessionId>, CloseReason>> to_end_;  // guarded by mutex_
   std::atomic<bool> drain_{false};
   std::atomic<bool> drains_{false};
   std::atomic<bool> stop_{false};

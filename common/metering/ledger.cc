@@ -109,6 +109,7 @@ std::expected<CheckpointStats, std::string> Ledger::Write(SlotFile& slots, WallT
   CheckpointStats stats;
   stats.as_of = as_of;
   stats.sessions = news.size();
+  stats.growth = writer.TakeGrowth();
   state.Step("settle");
   for (const SlotSnapshot& snapshot : news) {
     slots.Settle(snapshot);
@@ -129,6 +130,17 @@ std::expected<CheckpointStats, std::string> Ledger::Write(SlotFile& slots, WallT
   }
   state.Step("done");
   return stats;
+}
+
+std::expected<std::vector<AccountUsage>, std::string> Ledger::UsageSince(WallTime from) {
+  if (auto ok = state_->OpenWriter(); !ok) return std::unexpected(ok.error());
+  auto usage = state_->writer->UsageSince(BucketOf(from));
+  if (!state_->writer->ok()) {
+    std::string error = "cannot read " + state_->writer->error();
+    state_->writer.reset();
+    return std::unexpected(std::move(error));
+  }
+  return usage;
 }
 
 const std::vector<BillableTotal>& Ledger::BillableTotals() const { return state_->billable; }

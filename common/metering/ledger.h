@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "common/metering/slots.h"
-#include "common/metering/usage.h"
+#include "common/metering/usage_row.h"
 
 namespace turnpike {
 
@@ -29,6 +29,7 @@ struct CheckpointStats {
   WallTime as_of{};       // everything relayed before it is in the ledger
   uint64_t sessions = 0;  // records written
   uint64_t freed_slots = 0;
+  std::vector<AccountUsage> growth;  // what the buckets grew by
 };
 
 // LedgerOptions are for tests: a file system that fails, and a look at each step of a checkpoint.
@@ -68,6 +69,10 @@ class Ledger {
   // Finish writes the last checkpoint and, when no session is live any more, marks the ledger
   // cleanly closed: until a server opens it again, its figures are complete.
   std::expected<CheckpointStats, std::string> Finish(SlotFile& slots, WallTime as_of);
+
+  // UsageSince reads all buckets from that of `from` on, as the last commit left them. It fails
+  // with a sentence.
+  std::expected<std::vector<AccountUsage>, std::string> UsageSince(WallTime from);
 
   // BillableTotals lists the sums per account and region that are committed, in the order in which
   // accounts first appeared: a cap on the number of metric series then always cuts the same ones.

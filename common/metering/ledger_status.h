@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/time.h"
@@ -15,6 +16,16 @@ namespace turnpike {
 inline constexpr std::array<uint32_t, 10> kCommitBoundsMs = {1,  2,   5,   10,   25,
                                                              50, 100, 250, 1000, 5000};
 
+// CapLevel is how far a cap is used: `account` is `*` for one that holds for every account, and
+// then it is the account that has come furthest; so is `label` for all labels together.
+struct CapLevel {
+  std::string account;
+  std::string label;
+  std::string_view period;  // day, month
+  std::string limit;        // `500000000000 bytes`, or an amount of money
+  uint64_t permille = 0;
+};
+
 // LedgerStatus is one snapshot; the thread makes a new one after each checkpoint, good or bad.
 struct LedgerStatus {
   bool healthy = true;     // the last checkpoint was committed
@@ -25,6 +36,7 @@ struct LedgerStatus {
   std::array<uint64_t, kCommitBoundsMs.size() + 1> commit_buckets{};  // not cumulative
   uint64_t commit_sum_us = 0;
   std::vector<BillableTotal> billable;
+  std::vector<CapLevel> caps;  // in the order of the configuration
 };
 
 }  // namespace turnpike

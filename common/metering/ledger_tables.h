@@ -111,7 +111,6 @@ PRAGMA application_id = 0x54504C47;
 PRAGMA user_version = 2;
 )sql";
 
-
 // kMigrateLedgerFrom1 turns schema 1 into schema 2, within the caller's transaction. A session
 // starts in one bucket: version 2 counts it there, so that counts outlive the sessions.
 inline constexpr const char* kMigrateLedgerFrom1 = R"sql(

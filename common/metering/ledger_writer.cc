@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "common/metering/ledger_schema.h"
 
@@ -220,7 +221,39 @@ void LedgerWriter::StoreBuckets() {
     total[0] += s[0];
     total[1] += s[1];
   }
-  growth_.clear();
+  committed_ = std::exchange(growth_, {});
+}
+
+std::vector<AccountUsage> LedgerWriter::TakeGrowth() {
+  const auto names = AccountNames();
+  std::vector<AccountUsage> usage;
+  for (const auto& [key, growth] : std::exchange(committed_, {})) {
+    const auto& [bucket, group] = key;
+    usage.push_back({std::string(names.at(group.account)),
+                     {bucket, group.region, std::string(TransportName(group.transport)),
+                      group.label, FromSums(growth.sums)}});
+  }
+  return usage;
+}
+
+std::vector<AccountUsage> LedgerWriter::UsageSince(BucketIndex first) {
+  const auto names = AccountNames();
+  std::vector<AccountUsage> usage;
+  Statement find(*database_,
+                 "SELECT bucket, account, region, transport, label, client_to_peer_bytes, "
+                 "peer_to_client_bytes, client_to_peer_wire_bytes, peer_to_client_wire_bytes, "
+                 "client_to_peer_packets, peer_to_client_packets "
+                 "FROM usage_bucket WHERE bucket >= ?");
+  find.Bind(first.value());
+  while (find.Step()) {
+    Sums sums{};
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] = find.Total(static_cast<int>(i) + 5);
+    const auto name = names.find(find.Int(1));
+    usage.push_back({name == names.end() ? std::string() : std::string(name->second),
+                     {BucketIndex(static_cast<uint32_t>(find.Int(0))), find.Bytes(2), find.Bytes(3),
+                      find.Bytes(4), FromSums(sums)}});
+  }
+  return usage;
 }
 
 bool LedgerWriter::Commit(WallTime as_of, bool closing) {
@@ -271,9 +304,14 @@ int64_t LedgerWriter::BootKey(const LedgerIdentity& identity) {
   return it->second;
 }
 
-std::vector<BillableTotal> LedgerWriter::Totals() const {
+std::map<int64_t, std::string_view> LedgerWriter::AccountNames() const {
   std::map<int64_t, std::string_view> names;
   for (const auto& [name, key] : accounts_) names[key] = name;
+  return names;
+}
+
+std::vector<BillableTotal> LedgerWriter::Totals() const {
+  auto names = AccountNames();
   std::vector<BillableTotal> totals;
   totals.reserve(totals_.size());
   for (const auto& [key, bytes] : totals_) {

@@ -51,6 +51,12 @@ class LedgerWriter {
   // what was committed stays committed.
   bool MaintainWal(bool closing);
 
+  // TakeGrowth returns what the last commit added to the buckets, once.
+  std::vector<AccountUsage> TakeGrowth();
+
+  // UsageSince reads the buckets from `first` on; look at ok().
+  std::vector<AccountUsage> UsageSince(BucketIndex first);
+
   // Totals lists the sums per account and region, by account in the order of first appearance. They
   // are committed ones only outside of a transaction.
   std::vector<BillableTotal> Totals() const;
@@ -91,6 +97,7 @@ class LedgerWriter {
   void StoreDrops(Known& known, const SlotSnapshot& snapshot);
   void StoreBuckets();
   int64_t AccountKey(const std::string& name);
+  std::map<int64_t, std::string_view> AccountNames() const;
   int64_t BootKey(const LedgerIdentity& identity);
 
   std::unique_ptr<Database> database_;
@@ -108,7 +115,8 @@ class LedgerWriter {
   std::vector<Known> known_;  // by slot
   std::map<std::string, int64_t> accounts_;
   std::map<SessionId, int64_t> boots_;
-  std::map<std::pair<BucketIndex, Group>, Growth> growth_;  // in this transaction
+  std::map<std::pair<BucketIndex, Group>, Growth> growth_;     // in this transaction
+  std::map<std::pair<BucketIndex, Group>, Growth> committed_;  // growth of the last commit
   std::map<std::pair<int64_t, std::string>, std::array<uint64_t, kDirectionCount>> totals_;
   int wal_pages_ = 0;
 };

@@ -26,7 +26,7 @@
 #include "common/base/time.h"
 #include "common/metering/money.h"
 #include "common/metering/rate_card.h"
-#include "common/metering/usage.h"
+#include "common/metering/usage_row.h"
 
 namespace turnpike {
 
@@ -43,15 +43,6 @@ struct BillingPeriod {
 // that holds `time`.
 std::expected<BillingPeriod, std::string> ParseBillingPeriod(std::string_view text);
 BillingPeriod BillingPeriodOf(WallTime time);
-
-// UsageRow is what one account relayed in one bucket, region, transport and label.
-struct UsageRow {
-  BucketIndex bucket;
-  std::string region;
-  std::string transport;
-  std::string label;
-  UsageTotals totals;
-};
 
 // LineKind says what a line is for. Only kUsage and kAllowance have bytes.
 enum class LineKind : uint8_t { kUsage, kAllowance, kMinimum, kRounding };

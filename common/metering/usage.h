@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -104,6 +105,14 @@ std::string FormatSessionId(const SessionId& id);
 inline constexpr size_t kMaxUsernameBytes = 512;  // RFC 8489 §14.3: at most 508
 inline constexpr size_t kMaxAccountBytes = 128;
 inline constexpr size_t kMaxLabelBytes = 128;
+
+// CappedUse names whom a reached cap (caps.h) holds back; without a label the whole account.
+struct CappedUse {
+  std::string account;
+  std::optional<std::string> label;
+
+  friend auto operator<=>(const CappedUse&, const CappedUse&) = default;
+};
 
 // SessionInfo is what does not change while a session lives.
 struct SessionInfo {

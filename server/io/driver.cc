@@ -191,6 +191,11 @@ void Driver::Drain() {
   now_.reset();
 }
 
+void Driver::EndSessions(const std::vector<SessionId>& sessions, CloseReason reason) {
+  for (const SessionId& session : sessions) core_.EndSession(session, reason, now());
+  PollOutputs();
+}
+
 void Driver::CloseAll(CloseReason reason) {
   FlushOutbox();
   core_.CloseAll(reason, now());

@@ -50,6 +50,9 @@ class Driver final : public TransportHost, public StreamHost, public ForwardRepo
   void Drain();
   void CloseAll(CloseReason reason);
 
+  // EndSessions ends those of `sessions` that are this worker's.
+  void EndSessions(const std::vector<SessionId>& sessions, CloseReason reason);
+
   const IoStats& stats() const { return stats_; }
 
   // What the transports and the outbox call.

@@ -176,6 +176,14 @@ void ReadQuota(const Scrape& scrape, ExpositionWriter& out) {
   add("slots", scrape.gauges.slots_in_use, scrape.gauges.slots_total);
 }
 
+void ReadCaps(const Scrape& scrape, ExpositionWriter& out) {
+  for (const CapLevel& cap : scrape.ledger->caps) {
+    const std::array labels = {LabelOf("account", cap.account), LabelOf("label", cap.label),
+                               NamedLabel("period", cap.period), LabelOf("limit", cap.limit)};
+    out.Add(Value{cap.permille, 3}, labels);
+  }
+}
+
 void ReadCommits(const Scrape& scrape, ExpositionWriter& out) {
   out.AddHistogram(kCommitBoundsMs, 3, scrape.ledger->commit_buckets,
                    Value{scrape.ledger->commit_sum_us, 6});
@@ -276,6 +284,10 @@ constexpr MetricRow kTable[] = {
     {"turn_reservations", kGauge, "",
      "Relay ports kept for a reservation token.",
      [](S s, Out out) { out.Add(s.gauges.reservations); }},
+    {"turn_cap_utilization_ratio", kGauge, "ratio",
+     "How far a cap is used; 1 is all of it. For account * it is that of the account that is "
+     "furthest.",
+     ReadCaps},
     {"turn_quota_utilization_ratio", kGauge, "ratio",
      "How much of a limit is in use, 0 to 1; at 1 new allocations get 508.", ReadQuota},
     {"turn_metering_commit_seconds", kHistogram, "seconds",

@@ -1,5 +1,6 @@
 #include "server/turn/directory.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "common/base/check.h"
@@ -167,6 +168,21 @@ void Directory::ReturnAllocation(std::string_view username) {
   const auto count = allocations_by_username_.find(username);
   TP_CHECK(count != allocations_by_username_.end());
   if (--count->second == 0) allocations_by_username_.erase(count);
+}
+
+void Directory::SetCapped(std::vector<CappedUse> capped) {
+  std::ranges::sort(capped);
+  const std::lock_guard lock(mutex_);
+  capped_.swap(capped);
+}
+
+bool Directory::IsCapped(std::string_view account, std::string_view label) const {
+  const std::lock_guard lock(mutex_);
+  if (capped_.empty()) return false;
+  CappedUse use{std::string(account), std::nullopt};
+  if (std::ranges::binary_search(capped_, use)) return true;
+  use.label = label;
+  return std::ranges::binary_search(capped_, use);
 }
 
 uint32_t Directory::ports_in_use() const {

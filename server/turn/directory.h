@@ -16,6 +16,7 @@
 
 #include "common/base/random.h"
 #include "common/base/time.h"
+#include "common/metering/usage.h"
 #include "common/net/transport_address.h"
 
 namespace turnpike {
@@ -77,6 +78,11 @@ class Directory {
   bool TakeAllocation(std::string_view username, uint32_t limit);
   void ReturnAllocation(std::string_view username);
 
+  // SetCapped replaces whom caps hold back. IsCapped says whether one of them holds `account` with
+  // `label` back: then new allocations get 486.
+  void SetCapped(std::vector<CappedUse> capped);
+  bool IsCapped(std::string_view account, std::string_view label) const;
+
   // ports_in_use and reservations count, for metrics and for tests that nothing leaks. A reserved
   // port is in use.
   uint32_t ports_in_use() const;
@@ -105,6 +111,7 @@ class Directory {
   std::vector<Pool> pools_;
   // A token is random, so the order of the map tells nothing; it needs no hash of its own.
   std::map<ReservationToken, Reservation> reservations_;
+  std::vector<CappedUse> capped_;  // sorted
   std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> allocations_by_username_;
 };
 

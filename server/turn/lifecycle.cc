@@ -112,6 +112,17 @@ void TurnServer::Impl::OnLinkClosed(LinkId link, Now now) {
   End(table_.At(found->second), CloseReason::kTransportClosed, now);
 }
 
+bool TurnServer::Impl::EndSession(const SessionId& session, CloseReason reason, Now now) {
+  Observe(now);
+  bool ended = false;
+  table_.ForEach([&](Allocation& allocation) {
+    if (allocation.state != AllocationState::kLive || allocation.session != session) return;
+    End(allocation, reason, now);
+    ended = true;
+  });
+  return ended;
+}
+
 void TurnServer::Impl::CloseAll(CloseReason reason, Now now) {
   Observe(now);
   table_.ForEach([&](Allocation& allocation) {

@@ -20,6 +20,10 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
   if (draining_ || (limit != 0 && table_.indexed_count() >= limit)) {
     return std::unexpected(ErrorStatus::kInsufficientCapacity);
   }
+  // A cap of the account that is reached is a quota too (§7.2 step 10): 486.
+  if (directory_.IsCapped(principal.account, principal.label)) {
+    return std::unexpected(ErrorStatus::kAllocationQuotaReached);
+  }
   // Step 10: "it SHOULD define [the quota] based on the username": 486.
   if (!directory_.TakeAllocation(principal.username, options_.max_allocations_per_username)) {
     return std::unexpected(ErrorStatus::kAllocationQuotaReached);

@@ -36,6 +36,9 @@ void TurnServer::OnTimer(Now now) { impl_->OnTimer(now); }
 std::optional<MonoTime> TurnServer::NextDeadline() const { return impl_->NextDeadline(); }
 std::optional<Output> TurnServer::PollOutput() { return impl_->PollOutput(); }
 void TurnServer::Drain(Now) { impl_->Drain(); }
+bool TurnServer::EndSession(const SessionId& session, CloseReason reason, Now now) {
+  return impl_->EndSession(session, reason, now);
+}
 void TurnServer::CloseAll(CloseReason reason, Now now) { impl_->CloseAll(reason, now); }
 void TurnServer::SetOptions(TurnOptions options) { impl_->SetOptions(std::move(options)); }
 const TurnStats& TurnServer::stats() const { return impl_->stats(); }

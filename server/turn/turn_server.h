@@ -84,6 +84,9 @@ class TurnServer {
   // CloseAll ends every allocation with `reason`.
   void CloseAll(CloseReason reason, Now now);
 
+  // EndSession ends the allocation of `session` with `reason`; false when none has it.
+  bool EndSession(const SessionId& session, CloseReason reason, Now now);
+
   // SetOptions replaces the rules; allocations that exist live on under their keys.
   void SetOptions(TurnOptions options);
 

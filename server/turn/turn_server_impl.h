@@ -77,6 +77,7 @@ class TurnServer::Impl {
   std::optional<MonoTime> NextDeadline() const;
   std::optional<Output> PollOutput();
   void Drain() { draining_ = true; }
+  bool EndSession(const SessionId& session, CloseReason reason, Now now);
   void CloseAll(CloseReason reason, Now now);
   void SetOptions(TurnOptions options);
   const TurnStats& stats() const { return stats_; }

@@ -106,6 +106,7 @@ inline void FillEverything(FakeSource& source) {
   source.ledger.unpersisted_bytes = next++;
   for (auto& count : source.ledger.commit_buckets) count = next++;
   source.ledger.commit_sum_us = next++;
+  source.ledger.caps = {{"acme", "*", "month", "500 bytes", next++}};
 }
 
 }  // namespace turnpike::test

@@ -292,6 +292,27 @@ TEST_CASE("8656_7_2_step10 the quota of a username is 486, and what ends frees i
   third.Allocate();
 }
 
+TEST_CASE("8656_7_2_step10 a cap that is reached is 486 for its account or label alone") {
+  CoreWorld world;
+  TestClient alice(world, "7.7.7.7:1000", "alice", "s3cret");
+  TestClient bob(world, "7.7.7.7:1001", "bob", "hunter2");
+  const std::string account = "acme";
+  world.directory().SetCapped({{account, "another label"}, {"another", std::nullopt}});
+  alice.Allocate();
+  CHECK(alice.Refresh(0).code() == 0);
+  world.TakeLog();
+  const std::string label = world.SessionOf("r1").label;
+  for (const std::optional<std::string>& held :
+       {std::optional(label), std::optional<std::string>()}) {
+    world.directory().SetCapped({{account, held}});
+    CHECK(alice.Request(Method::kAllocate, RequestedUdp).code() == 486);
+  }
+  bob.Allocate();
+  world.directory().SetCapped({});
+  world.TakeLog();
+  alice.Allocate();
+}
+
 TEST_CASE("8656_7_2 lifetime: the default, unless more is asked for, up to the maximum") {
   CoreWorld world;
   uint16_t port = 1000;
