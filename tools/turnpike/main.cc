@@ -6,23 +6,27 @@
 
 #include "common/base/version.h"
 #include "tools/turnpike/config_command.h"
+#include "tools/turnpike/load_command.h"
 #include "tools/turnpike/token.h"
 #include "tools/turnpike/usage.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"Turnpike: usage, credentials and configuration of a STUN/TURN relay", "turnpike"};
+  CLI::App app{"Turnpike: usage, credentials, configuration and load tests of a STUN/TURN relay",
+               "turnpike"};
   app.set_version_flag("--version", std::string("turnpike ") + turnpike::kVersion);
   app.require_subcommand(1);
   int exit_status = 0;
   turnpike::AddUsageCommand(app, &exit_status);
   turnpike::AddTokenCommand(app, &exit_status);
   turnpike::AddConfigCommand(app, &exit_status);
+  turnpike::AddLoadCommand(app, &exit_status);
   // After the subcommands, which would take it over as their own.
   app.footer(
       "Examples:\n"
       "  turnpike usage report --ledger /var/lib/turnpike --from 2026-11-01 --to 2026-12-01\n"
       "  turnpike token --config turnpike.yaml --account acme --ttl 24h\n"
       "  turnpike config check turnpike.yaml\n"
+      "  turnpike load --server turn.example --user alice --password s3cret --sessions 50\n"
       "\n"
       "turnpike COMMAND --help says more. The server is turnpiked.");
   try {

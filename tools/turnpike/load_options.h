@@ -1,0 +1,73 @@
+// The options of `turnpike load`, and the plan that they make.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "tools/load/plan.h"
+
+namespace CLI {
+class App;
+}
+
+namespace turnpike {
+
+// ServerOptions say where the server is and who the client is, for every command that sends.
+struct ServerOptions {
+  std::string server;
+  uint16_t tls_port = 5349;
+  std::string username;
+  std::string password;
+  std::string secret;
+  std::string secret_file;
+  std::string account = "load";
+  std::string label;
+  std::string peer_address;  // empty: the address that this host has towards the server
+};
+
+// RunOptions say how a run goes on and what comes of it, for every command that sends.
+struct RunOptions {
+  std::string transport = "udp";
+  std::string mode = "channel";
+  uint32_t sessions = 100;
+  uint32_t threads = 1;
+  std::string settle = "500ms";
+  std::string patience = "10s";
+  std::string json;
+  int server_pid = 0;
+  bool assert_billing = false;
+  std::string ledger;
+  std::string metrics;
+};
+
+// LoadOptions are those of `turnpike load`, as text.
+struct LoadOptions {
+  ServerOptions server;
+  RunOptions run;
+  std::string profile = "opus";
+  double packets_per_second = 0;
+  uint32_t size = 0;
+  std::string direction = "echo";
+  std::string ramp;
+  std::string duration = "10s";
+  std::string tick = "1ms";
+  double churn = 0;
+};
+
+// AddServerOptions, AddRunOptions and AddLoadOptions add the options to a command; `options`
+// outlives it.
+void AddServerOptions(CLI::App& command, ServerOptions& options);
+void AddRunOptions(CLI::App& command, RunOptions& options);
+void AddLoadOptions(CLI::App& command, LoadOptions& options);
+
+// StartPlan makes the part of a plan that all commands have in common: server, credentials, peers
+// and how sessions are opened. It resolves names, and fails with a sentence.
+std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server,
+                                                 const RunOptions& run);
+
+// MakePlan fails with a sentence that names the option.
+std::expected<load::Plan, std::string> MakePlan(const LoadOptions& options);
+
+}  // namespace turnpike

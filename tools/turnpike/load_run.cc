@@ -1,0 +1,145 @@
+#include "tools/turnpike/load_run.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <thread>
+
+#include "tools/load/billing.h"
+#include "tools/load/books.h"
+#include "tools/load/clock.h"
+#include "tools/load/process_cost.h"
+#include "tools/load/report.h"
+#include "tools/load/run.h"
+
+namespace turnpike {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// How long a ledger may take to have the last session's end: a few checkpoints.
+constexpr Duration kLedgerPatience = seconds(30);
+
+std::atomic<bool> interrupted{false};
+
+void OnSignal(int) { interrupted.store(true); }
+
+// CatchSignals makes the first ^C end the run with a report, and the second end the program.
+void CatchSignals() {
+  struct sigaction action{};
+  action.sa_handler = &OnSignal;
+  action.sa_flags = SA_RESETHAND;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+void ShowProgress(const load::LiveProgress& progress) {
+  constexpr std::string_view kPhases[] = {"opening", "traffic", "settling", "releasing"};
+  std::cerr << fmt::format("\r{:<9} {:6.1f} s  {} sessions  {} sent  {} received \x1b[K",
+                           kPhases[static_cast<size_t>(progress.phase)], progress.seconds,
+                           progress.live, progress.sent, progress.received)
+            << std::flush;
+}
+
+using RelayedBytes = std::array<uint64_t, kDirectionCount>;
+
+std::expected<RelayedBytes, std::string> ReadMetrics(const std::string& url) {
+  const auto page = load::FetchPage(url);
+  if (!page) return std::unexpected(page.error());
+  // A server that has relayed nothing yet may not show the counter.
+  return load::RelayedBytesOf(*page).value_or(RelayedBytes{});
+}
+
+// CompareBooks waits until the ledger has the sessions' ends, and compares.
+load::BillingResult CompareBooks(const load::RunResult& result, const RunOptions& options,
+                                 const RelayedBytes& metrics_before) {
+  const auto failed = [](std::string why) {
+    load::BillingResult billing;
+    billing.error = std::move(why);
+    return billing;
+  };
+  // The server's clock reads a little later than ours did.
+  const WallTime since = result.started_at - seconds(1);
+  const MonoTime deadline = load::ReadMono() + kLedgerPatience;
+  std::vector<load::LedgerSession> ledger;
+  while (true) {
+    auto read = load::ReadLedger(options.ledger, since);
+    if (!read) return failed(read.error());
+    ledger = std::move(*read);
+    if (load::AllClosed(result.sessions, ledger) || load::ReadMono() >= deadline) break;
+    std::this_thread::sleep_for(milliseconds(200));
+  }
+  load::BillingInput input{result.sessions, ledger, std::nullopt};
+  if (!options.metrics.empty()) {
+    const auto after = ReadMetrics(options.metrics);
+    if (!after) return failed(after.error());
+    input.metrics = {(*after)[0] - metrics_before[0], (*after)[1] - metrics_before[1]};
+  }
+  return load::CompareBilling(input);
+}
+
+// WriteOutputs is false when a file cannot be written.
+bool WriteOutputs(const load::RunResult& result, const RunOptions& options) {
+  if (options.json == "-") {
+    load::WriteJson(result, std::cout);
+    return true;
+  }
+  load::WriteTable(result, std::cout);
+  if (options.json.empty()) return true;
+  std::ofstream file(options.json);
+  load::WriteJson(result, file);
+  file.flush();
+  if (!file.good()) std::cerr << "cannot write " << options.json << "\n";
+  return file.good();
+}
+
+int Complain(std::string_view command, const std::string& error) {
+  std::cerr << "turnpike " << command << ": " << error << "\n";
+  return 1;
+}
+
+}  // namespace
+
+int RunAndReport(std::string_view command, const load::Plan& plan, const RunOptions& options) {
+  load::RunHooks hooks;
+  if (options.server_pid != 0) {
+    if (const auto cost = load::ReadProcessCost(options.server_pid); !cost) {
+      return Complain(command, "--server-pid: " + cost.error());
+    }
+    hooks.server_pid = options.server_pid;
+  }
+  RelayedBytes metrics_before{};
+  if (!options.metrics.empty()) {
+    const auto read = ReadMetrics(options.metrics);
+    if (!read) return Complain(command, "--metrics: " + read.error());
+    metrics_before = *read;
+  }
+  if (options.assert_billing) {
+    const auto readable = load::ReadLedger(options.ledger, load::ReadWall());
+    if (!readable) return Complain(command, "--ledger: " + readable.error());
+  }
+  const bool is_terminal = isatty(STDERR_FILENO) == 1;
+  if (is_terminal) hooks.progress = &ShowProgress;
+  hooks.interrupted = [] { return interrupted.load(); };
+  CatchSignals();
+  load::RunResult result = load::Run(plan, hooks);
+  if (is_terminal) std::cerr << "\r\x1b[K" << std::flush;
+  if (options.assert_billing) result.billing = CompareBooks(result, options, metrics_before);
+  bool ok = WriteOutputs(result, options);
+  if (!result.error.empty()) ok = Complain(command, result.error) == 0;
+  if (!result.failures().empty()) {
+    ok = Complain(command, "sessions failed; the reasons stand above") == 0;
+  }
+  if (result.billing && !result.billing->passed()) {
+    ok = Complain(command, "the bill is not what was sent") == 0;
+  }
+  return ok ? 0 : 1;
+}
+
+}  // namespace turnpike
