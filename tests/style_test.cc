@@ -155,6 +155,7 @@ constexpr Exception kExceptions[] = {
      "VerifyLedger is the only way in"},
     {"common/metering/reading.cc", "tests/common/metering/report_test.cc",
      "every report begins so"},
+    {"common/metering/slot_boot.cc", "tests/common/metering/slots_damage_test.cc", kLedgerReason},
     {"common/metering/slot_map.cc", "tests/common/metering/slots_test.cc", kLedgerReason},
     {"common/metering/sqlite.cc", "tests/common/metering/ledger_fault_test.cc", kLedgerReason},
     {"config/check.cc", "tests/config/problems_test.cc", kConfigReason},

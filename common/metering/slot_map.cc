@@ -85,6 +85,8 @@ std::expected<std::unique_ptr<SlotMap>, std::string> SlotMap::Open(const std::st
   if (auto ok = is_new ? map->Initialise(path) : map->Check(path, size); !ok) {
     return std::unexpected(ok.error());
   }
+  // Power cut, or a bad disk, may have kept a segment and lost its count: its slots may be in use.
+  if (map->segments() < stored) map->header().segments.store(static_cast<uint32_t>(stored));
   if (map->segments() > 0) {
     if (auto ok = map->MapRange(SegmentOffset(0), map->segments() * kSegmentSize); !ok) {
       return std::unexpected(SystemError("cannot map", path, ok.error()));

@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/siphash.h"
+#include "common/metering/slot_boot.h"
 #include "common/metering/slot_map.h"
 
 namespace turnpike {
@@ -103,28 +104,22 @@ std::vector<SlotSnapshot::Boundary> ReadBoundaries(const LiveUsage& live, const 
   return boundaries;
 }
 
-// WriteBoot stores `identity`; ReadBoot is its inverse. The caller has checked the sizes.
-void WriteBoot(BootRecord& record, const LedgerIdentity& identity) {
-  record.boot = identity.boot;
-  record.node_size = static_cast<uint16_t>(identity.node.size());
-  record.region_size = static_cast<uint16_t>(identity.region.size());
-  record.edge_size = static_cast<uint16_t>(identity.edge.size());
-  char* names = record.names.data();
-  for (const std::string* name : {&identity.node, &identity.region, &identity.edge}) {
-    names = std::copy(name->begin(), name->end(), names);
+// Contradicts says whether counters cannot have come from Add: framing is a few dozen bytes for
+// each message, and a process may have died within one. It finds flipped high bits, which would be
+// sold as gigabytes.
+bool Contradicts(const UsageTotals& totals) {
+  constexpr uint64_t kMessage = 65'600;  // the largest, and then some
+  constexpr uint64_t kFraming = 128;
+  constexpr uint64_t kMost = uint64_t{1} << 62;
+  for (size_t d = 0; d < kDirectionCount; ++d) {
+    const uint64_t payload = totals.payload_bytes[d];
+    const uint64_t wire = totals.wire_bytes[d];
+    const uint64_t packets = totals.packets[d];
+    if (payload > kMost || wire > kMost || packets > kMost / kMessage) return true;
+    if (payload > wire + kMessage || wire > payload + packets * kFraming + kMessage) return true;
+    if (payload > (packets + 1) * kMessage) return true;
   }
-}
-
-LedgerIdentity ReadBoot(const BootRecord& record) {
-  const std::string_view names(record.names.data(), record.names.size());
-  LedgerIdentity identity;
-  identity.boot = record.boot;
-  const size_t region = std::min<size_t>(record.node_size, names.size());
-  const size_t edge = std::min<size_t>(region + record.region_size, names.size());
-  identity.node = names.substr(0, region);
-  identity.region = names.substr(region, record.region_size);
-  identity.edge = names.substr(edge, record.edge_size);
-  return identity;
+  return false;
 }
 
 }  // namespace
@@ -183,13 +178,19 @@ void SlotFile::AdoptUsedSlots() {
     if (state == SlotState::kFree) {
       state_->AddFree(slot);
     } else if ((state != SlotState::kLive && state != SlotState::kClosed) ||
-               record.checksum != Checksum(record) || record.boot >= kMaxBoots) {
-      // Only a power cut leaves this; what the ledger has of the session stands.
+               record.checksum != Checksum(record) || record.boot >= kMaxBoots ||
+               !IsSound(map.header().boots[record.boot])) {
+      // Only a power cut or a bad disk leaves this; what the ledger has of the session stands.
       Log(LogLevel::kWarning, "slot_record_damaged", {{"slot", slot}});
       record.state.store(SlotState::kFree, std::memory_order_release);
       state_->AddFree(slot);
     } else {
       state_->used.fetch_add(1, std::memory_order_relaxed);
+      LiveUsage& live = map.live(slot);
+      if (live.generation.load(std::memory_order_relaxed) != record.generation) continue;
+      if (!Contradicts(ReadTotals(live))) continue;
+      Log(LogLevel::kWarning, "slot_counters_damaged", {{"slot", slot}});
+      live.generation.store(record.generation + 1, std::memory_order_relaxed);  // not used
     }
   }
   const int64_t heartbeat = map.header().heartbeat.load(std::memory_order_relaxed);

@@ -23,13 +23,17 @@ bool IsZero(const Sums& sums) {
 
 std::vector<UsagePart> SplitUsage(const SlotSnapshot& snapshot, Sums& stored) {
   std::vector<UsagePart> parts;
+  const Sums newest = ToSums(snapshot.totals);
   const auto add = [&](BucketIndex bucket, const UsageTotals& end) {
     UsagePart part{bucket, {}};
     const Sums end_sums = ToSums(end);
     for (size_t i = 0; i < stored.size(); ++i) {
-      if (end_sums[i] <= stored[i]) continue;
-      part.sums[i] = end_sums[i] - stored[i];
-      stored[i] = end_sums[i];
+      // A boundary beyond the newest total is damaged, or younger than the counters that a power
+      // cut left: it must not add to them.
+      const uint64_t total = std::min(end_sums[i], newest[i]);
+      if (total <= stored[i]) continue;
+      part.sums[i] = total - stored[i];
+      stored[i] = total;
     }
     if (!IsZero(part.sums)) parts.push_back(part);
   };

@@ -28,8 +28,9 @@ struct UsagePart {
 
 // SplitUsage returns what `snapshot` has beyond `stored`, by bucket, oldest boundary first, and
 // raises `stored` to the snapshot's totals. Each counter's parts add up to exactly its rise; a
-// counter below what is stored adds nothing. What precedes the first boundary goes with that
-// boundary. A bucket may come twice when the clock stepped back and forth.
+// counter below what is stored adds nothing, and a boundary beyond the totals counts as they do.
+// What precedes the first boundary goes with that boundary. A bucket may come twice when the clock
+// stepped back and forth.
 std::vector<UsagePart> SplitUsage(const SlotSnapshot& snapshot, Sums& stored);
 
 }  // namespace turnpike

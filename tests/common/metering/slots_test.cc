@@ -240,6 +240,24 @@ TEST_CASE("the file grows by segments up to the limit, and keeps its sessions") 
   CHECK(!slots->Acquire(MakeInfo(11, "acme", kNoon)));
 }
 
+TEST_CASE("a segment whose count a power cut lost keeps its sessions") {
+  const TempDirectory directory;
+  const std::string path = directory.file("live.slots");
+  auto slots = OpenSlots(path);
+  auto meter = slots->Acquire(MakeInfo(1, "acme", kNoon));
+  REQUIRE(meter);
+  meter->Add(Direction::kClientToPeer, 10, 14, BucketOf(kNoon));
+  slots.reset();
+  std::string bytes = ReadWhole(path);
+  bytes[offsetof(SlotFileHeader, segments)] = 0;
+  WriteWhole(path, bytes);
+  slots = OpenSlots(path, 2048, 2);
+  REQUIRE(slots->UsedSlots().size() == 1);
+  CHECK(slots->ReadIdentity(SlotId(0)) == MakeIdentity(1));
+  CHECK(slots->Read(SlotId(0)).totals.payload_bytes[0] == 10);
+  CHECK(slots->Acquire(MakeInfo(2, "acme", kNoon)));
+}
+
 TEST_CASE("Settle retires all boundaries but the newest") {
   const TempDirectory directory;
   auto slots = OpenSlots(directory.file("live.slots"));

@@ -62,6 +62,14 @@ TEST_CASE("without boundaries the newest byte's bucket takes all") {
   CHECK(parts[0].bucket.value() == 12);
 }
 
+TEST_CASE("a boundary beyond the totals adds nothing to them") {
+  Sums stored{};
+  const auto parts = SplitUsage(Snapshot(30, {{7, 0}, {8, 1'000'000}}), stored);
+  REQUIRE(parts.size() == 1);
+  CHECK(parts[0].bucket.value() == 7);
+  CHECK(stored == ToSums(Totals(30)));
+}
+
 TEST_CASE("a bucket comes twice when the clock stepped back and forth") {
   Sums stored{};
   const auto parts = SplitUsage(Snapshot(30, {{8, 0}, {7, 10}, {8, 15}}), stored);
