@@ -35,6 +35,7 @@ bool IsRequestMethod(Method method) {
 
 std::optional<Forward> TurnServer::Impl::OnStun(const Client& client, ByteSpan bytes, Now now) {
   const auto message = stun::MessageView::Parse(bytes);
+  if (!message && OnClassicBinding(client, bytes)) return std::nullopt;
   // RFC 8489 §6.3: "If any errors are detected, the message is silently discarded."
   if (!message) return Drop(DropReason::kMalformed, table_.Find(client.five_tuple));
   switch (message->message_class()) {
@@ -62,6 +63,7 @@ void TurnServer::Impl::OnRequest(const Client& client, const stun::MessageView& 
   Recipient from{.client = client,
                  .method = message.method(),
                  .transaction_id = message.transaction_id(),
+                 .cookie = stun::kMagicCookie,
                  .fingerprint = message.has_fingerprint(),
                  .keys = nullptr,
                  .answer = {}};

@@ -43,7 +43,8 @@ struct Recipient {
   Client client;
   stun::Method method = stun::Method::kBinding;
   stun::TransactionId transaction_id{};
-  bool fingerprint = false;  // the request had one
+  uint32_t cookie = stun::kMagicCookie;  // another one: a client of RFC 3489
+  bool fingerprint = false;              // the request had one
   const CredentialKeys* keys = nullptr;
   AnswerKind answer;
 };
@@ -123,6 +124,7 @@ class TurnServer::Impl {
 
   // One file per method.
   void OnBinding(const Recipient& from, const stun::MessageView& message);
+  bool OnClassicBinding(const Client& client, ByteSpan bytes);
   bool OnNatDiscovery(const Recipient& from, const stun::MessageView& message);
   Handled OnAllocate(const Request& request);
   Handled OnRefresh(const Request& request);
@@ -205,11 +207,13 @@ void TurnServer::Impl::Answer(const Recipient& to, stun::Class message_class, Fi
           : builder.FinishUnauthenticated(to.fingerprint);
   TP_CHECK(!message.empty());
   stats_.messages[static_cast<size_t>(to.method)][static_cast<size_t>(message_class)].Add(1);
-  outputs_.push_back(SendMessage{.link = to.client.link,
-                                 .from = to.client.five_tuple.server,
-                                 .to = to.client.five_tuple.client,
-                                 .bytes = {message.begin(), message.end()},
-                                 .by_address = false});
+  SendMessage send{.link = to.client.link,
+                   .from = to.client.five_tuple.server,
+                   .to = to.client.five_tuple.client,
+                   .bytes = {message.begin(), message.end()},
+                   .by_address = false};
+  ByteWriter(std::span(send.bytes).subspan(4)).WriteU32(to.cookie);
+  outputs_.push_back(std::move(send));
 }
 
 }  // namespace turnpike

@@ -76,8 +76,9 @@ class Message:
                            MAGIC_COOKIE) + self.transaction
 
 
-def parse(data: bytes) -> Message:
-    """Reads a message; raises ValueError when it is not one."""
+def parse(data: bytes, zero_padding: bool = True) -> Message:
+    """Reads a message; raises ValueError when it is not one. Padding is zero in what a server
+    sends (RFC 8489 §14); clients that follow RFC 5389 §15 may leave anything there."""
     if len(data) < 20:
         raise ValueError("shorter than a STUN header")
     kind, length, cookie = struct.unpack_from("!HHI", data)
@@ -91,7 +92,7 @@ def parse(data: bytes) -> Message:
         if at + 4 + size > len(data):
             raise ValueError("an attribute is cut off")
         padding = data[at + 4 + size:at + 4 + size + -size % 4]
-        if any(padding):
+        if zero_padding and any(padding):
             raise ValueError("the padding of an attribute is not zero")
         message.add(code, data[at + 4:at + 4 + size])
         at += 4 + size + -size % 4

@@ -1,5 +1,5 @@
-// What Chromium 156.0.8078.79 of Debian sends to the relay, recorded over UDP by
-// tests/e2e/browser/record.py, which writes this file.
+// What Chromium 156.0.8078.79 of Debian sends to the relay,
+// recorded over UDP by tests/e2e/browser/record.py, which writes this file.
 #pragma once
 
 #include <string_view>
@@ -39,7 +39,7 @@ inline constexpr std::string_view kCreatePermission = R"(
     34000000
     00080014 423dcbb9 53b1403f 6a0be06f d5c5c7a5 4b24a41c)";
 
-// An ICE check to the peer.
+// To the peer, while there is no channel.
 inline constexpr std::string_view kSend = R"(
     00160074 2112a442 304d724c 484e4252 67363278
     00120008 0001721f 2b5fa443

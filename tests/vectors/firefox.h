@@ -1,5 +1,5 @@
-// What Mozilla Firefox 153.7.0esr of Debian sends to the relay, recorded over UDP by
-// tests/e2e/browser/record.py, which writes this file.
+// What Mozilla Firefox 153.7.0esr of Debian sends to the relay,
+// recorded over UDP by tests/e2e/browser/record.py, which writes this file.
 #pragma once
 
 #include <string_view>
@@ -44,7 +44,7 @@ inline constexpr std::string_view kCreatePermission = R"(
     00080014 108d5534 3721eb06 8163595a 93cb86c5 6738037f
     80280004 e720db54)";
 
-// An ICE check to the peer.
+// To the peer, while there is no channel.
 inline constexpr std::string_view kSend = R"(
     0016007c 2112a442 23f096eb ca11216a 6e4f18f0
     00120008 00014026 2b5fa443

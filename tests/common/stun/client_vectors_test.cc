@@ -1,4 +1,4 @@
-// What real browsers send, recorded: each message is what the RFCs and the server take it for.
+// What real clients send, recorded: each message is what the RFCs and the server take it for.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -12,27 +12,34 @@
 #include "tests/support/hex.h"
 #include "tests/vectors/chromium.h"
 #include "tests/vectors/firefox.h"
+#include "tests/vectors/libnice.h"
+#include "tests/vectors/pion.h"
 
 namespace turnpike::stun {
 namespace {
 
 namespace chromium = vectors::chromium;
 namespace firefox = vectors::firefox;
+namespace libnice = vectors::libnice;
+namespace pion = vectors::pion;
 
 using enum AttributeType;
 using Types = std::vector<AttributeType>;
 
-// The header files' constants, so that a test can be written once for both browsers.
+// The header files' constants, so that a test can be written once for all clients.
 struct Client {
   std::string_view username;
   std::string_view password;
   std::string_view realm;
-  bool fingerprint;  // on every message to the relay but Binding requests
+  bool fingerprint;          // on every message to the relay but Binding requests
+  bool zero_padding = true;  // libnice pads with spaces
 
   auto Key() const { return LongTermKeyMd5(username, realm, password); }
 };
 constexpr Client kChromium{chromium::kUsername, chromium::kPassword, chromium::kRealm, false};
 constexpr Client kFirefox{firefox::kUsername, firefox::kPassword, firefox::kRealm, true};
+constexpr Client kLibnice{libnice::kUsername, libnice::kPassword, libnice::kRealm, false, false};
+constexpr Client kPion{pion::kUsername, pion::kPassword, pion::kRealm, true};
 
 Types TypesOf(const MessageView& view) {
   Types types;
@@ -65,25 +72,30 @@ void CheckPlain(std::string_view hex, Class message_class, Method method, bool f
   CHECK(view->has_fingerprint() == fingerprint);
 }
 
-// CheckAuthenticated expects the request to hold under the client's key and under no other, and to
-// be rebuilt to the byte from what was read of it.
-void CheckAuthenticated(const Client& client, std::string_view hex, Method method, Types types) {
+// CheckRequest expects the request to hold under the client's key and under no other, and to be
+// rebuilt to the byte from what was read of it.
+void CheckRequest(const Client& client, std::string_view hex, Method method, const Types& types) {
   const auto bytes = FromHex(hex);
   const auto view = MessageView::Parse(bytes);
   REQUIRE(view);
-  CheckShape(*view, Class::kRequest, method, Authenticated(std::move(types)));
+  CheckShape(*view, Class::kRequest, method, types);
   CHECK(AsText(view->Find(kUsername).value()) == client.username);
   CHECK(AsText(view->Find(kRealm).value()) == client.realm);
   CHECK(view->has_fingerprint() == client.fingerprint);
   CHECK(view->VerifyIntegrity(client.Key()));
   CHECK_FALSE(view->VerifyIntegrity(LongTermKeyMd5(client.username, client.realm, "another")));
 
+  if (!client.zero_padding) return;
   std::array<uint8_t, MessageBuilder::kMaxMessageSize> buffer;
   MessageBuilder builder(buffer, Class::kRequest, method, view->transaction_id());
   view->ForEach(
       [&](const Attribute& attribute) { builder.AddBytes(attribute.type, attribute.value); });
   CHECK(std::ranges::equal(
       builder.FinishWithIntegrity(IntegrityKind::kSha1, client.Key(), client.fingerprint), bytes));
+}
+
+void CheckAuthenticated(const Client& client, std::string_view hex, Method method, Types types) {
+  CheckRequest(client, hex, method, Authenticated(std::move(types)));
 }
 
 // CheckSend expects a Send indication whose payload is an ICE check, itself a STUN message (RFC
@@ -176,6 +188,66 @@ TEST_CASE("8656_8_1: a browser releases its allocation with a Refresh of lifetim
   CheckAuthenticated(kFirefox, firefox::kRefresh, Method::kRefresh, {kLifetime});
   CHECK(NumberIn(chromium::kRefresh, kLifetime) == 0);
   CHECK(NumberIn(firefox::kRefresh, kLifetime) == 0);
+}
+
+TEST_CASE("5389_12_2: libnice asks for its mapped address as in RFC 3489, without the cookie") {
+  const auto bytes = FromHex(libnice::kBinding);
+  CHECK(MessageView::Parse(bytes).error() == ParseError::kNotStun);
+  CHECK(bytes.size() == kHeaderSize);
+  CHECK(LoadU16(bytes, 0) == MessageType(Class::kRequest, Method::kBinding));
+}
+
+TEST_CASE("8489_14: libnice's requests hold although their padding is not zero") {
+  CheckPlain(libnice::kAllocate, Class::kRequest, Method::kAllocate, false,
+             {kSoftware, kRequestedTransport});
+  CHECK(NumberIn(libnice::kAllocate, kRequestedTransport) == kUdpTransport);
+  CheckRequest(kLibnice, libnice::kAllocateAuthenticated, Method::kAllocate,
+               {kSoftware, kRequestedTransport, kRealm, kNonce, kUsername});
+  CheckRequest(kLibnice, libnice::kCreatePermission, Method::kCreatePermission,
+               {kXorPeerAddress, kNonce, kRealm, kUsername});
+  CheckRequest(kLibnice, libnice::kChannelBind, Method::kChannelBind,
+               {kChannelNumber, kXorPeerAddress, kUsername, kRealm, kNonce});
+  CHECK(NumberIn(libnice::kChannelBind, kChannelNumber) == uint32_t{kFirstChannel.value()} << 16);
+  CheckRequest(kLibnice, libnice::kRefresh, Method::kRefresh,
+               {kSoftware, kLifetime, kRealm, kNonce, kUsername});
+  CHECK(NumberIn(libnice::kRefresh, kLifetime) == 0);
+  CheckSend(kLibnice, libnice::kSend, {kUseCandidate, kPriority, kIceControlling, kUsername});
+}
+
+TEST_CASE("8656_12_4: libnice's ChannelData over UDP is not padded") {
+  const auto bytes = FromHex(libnice::kChannelData);
+  const auto data = ParseChannelData(bytes);
+  REQUIRE(data);
+  CHECK(data->channel == kFirstChannel);
+  CHECK(AsText(data->payload) == "hello");
+}
+
+TEST_CASE("8489_7: pion's requests, with FINGERPRINT on all but Binding") {
+  CheckPlain(pion::kBinding, Class::kRequest, Method::kBinding, false, {});
+  CheckPlain(pion::kAllocate, Class::kRequest, Method::kAllocate, true, {kRequestedTransport});
+  CHECK(NumberIn(pion::kAllocate, kRequestedTransport) == kUdpTransport);
+  CheckAuthenticated(kPion, pion::kAllocateAuthenticated, Method::kAllocate, {kRequestedTransport});
+  CheckAuthenticated(kPion, pion::kCreatePermission, Method::kCreatePermission, {kXorPeerAddress});
+  CheckAuthenticated(kPion, pion::kChannelBind, Method::kChannelBind,
+                     {kXorPeerAddress, kChannelNumber});
+  CheckAuthenticated(kPion, pion::kRefresh, Method::kRefresh, {kLifetime});
+  CHECK(NumberIn(pion::kRefresh, kLifetime) == 0);
+}
+
+TEST_CASE("8656_11_1: pion's Send has DATA before XOR-PEER-ADDRESS") {
+  CheckPlain(pion::kSend, Class::kIndication, Method::kSend, true, {kData, kXorPeerAddress});
+  const auto bytes = FromHex(pion::kSend);
+  const auto view = MessageView::Parse(bytes);
+  REQUIRE(view);
+  CHECK(AsText(view->Find(kData).value()) == "hello from pion");
+}
+
+TEST_CASE("8656_12_5: pion pads ChannelData over UDP too; the length leaves the padding out") {
+  const auto bytes = FromHex(pion::kChannelData);
+  const auto data = ParseChannelData(bytes);
+  REQUIRE(data);
+  CHECK(AsText(data->payload) == "hello from pion");
+  CHECK(bytes.size() == kChannelHeaderSize + data->payload.size() + 1);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ KINDS = {
     "kAllocate": "The first one, without credentials.",
     "kAllocateAuthenticated": "After the 401.",
     "kCreatePermission": "",
-    "kSend": "An ICE check to the peer.",
+    "kSend": "To the peer, while there is no channel.",
     "kChannelBind": "",
     "kChannelData": "The first one.",
     "kRefresh": "Of lifetime 0: the release.",
@@ -45,7 +45,9 @@ def kind(data: bytes) -> str:
     """The name of the vector that a client's packet may become."""
     if 0x40 <= data[0] <= 0x7F:
         return "kChannelData"
-    message = stun.parse(data)
+    if data[:2] == b"\0\1" and data[4:8] != struct.pack("!I", stun.MAGIC_COOKIE):
+        return "kBinding"  # of RFC 3489, which libnice still speaks
+    message = stun.parse(data, zero_padding=False)
     if message.method == stun.ALLOCATE:
         authenticated = message.get(stun.USERNAME) is not None
         return "kAllocateAuthenticated" if authenticated else "kAllocate"
@@ -65,8 +67,14 @@ def record(ctx: Context, browser: str) -> None:
     for side in browsers.DATA:
         free[side]["bytes"] = 0
     browsers.browse(ctx, browser, [call, free], authority)
-    # One client's packets under one name, and what only the other call has.
-    flows = [flow for name in (call["a"]["username"], "") for flow in tap.flows.values()
+    version = re.sub(r" built on .*", "", launch.version(ctx, browser))
+    write(VECTORS / f"{browser}.h", browser, version, "browser/record.py", call["a"],
+          first_of_each_kind(tap, call["a"]["username"]))
+
+
+def first_of_each_kind(tap: Tap, username: str) -> dict[str, bytes]:
+    """One client's packets under one name, and what only a client without a name has sent."""
+    flows = [flow for name in (username, "") for flow in tap.flows.values()
              if flow.username() == name]
     flows.sort(key=lambda flow: len(flow.packets), reverse=True)
     found: dict[str, bytes] = {}
@@ -74,17 +82,16 @@ def record(ctx: Context, browser: str) -> None:
         for from_client, data in flow.packets:
             if from_client:
                 found.setdefault(kind(data), data)
-    version = re.sub(r" built on .*", "", launch.version(ctx, browser))
-    write(VECTORS / f"{browser}.h", browser, version, call["a"], found)
+    return found
 
 
-def write(path: Path, browser: str, version: str, side: dict[str, str], found: dict[str, bytes]
-          ) -> None:
+def write(path: Path, client: str, version: str, script: str, side: dict[str, str],
+          found: dict[str, bytes]) -> None:
     lines = [
-        f"// What {version} of Debian sends to the relay, recorded over UDP by",
-        "// tests/e2e/browser/record.py, which writes this file.",
+        f"// What {version} of Debian sends to the relay,",
+        f"// recorded over UDP by tests/e2e/{script}, which writes this file.",
         "#pragma once", "", "#include <string_view>", "",
-        f"namespace turnpike::vectors::{browser} {{", "",
+        f"namespace turnpike::vectors::{client} {{", "",
         "// The long-term credential that the messages are authenticated with.",
         f'inline constexpr std::string_view kUsername = "{side["username"]}";',
         f'inline constexpr std::string_view kPassword = "{side["password"]}";',
@@ -95,7 +102,7 @@ def write(path: Path, browser: str, version: str, side: dict[str, str], found: d
             lines += ["", *([f"// {comment}"] if comment else []),
                       f'inline constexpr std::string_view {name} = R"(', *layout(found[name])]
             lines[-1] += ')";'
-    lines += ["", f"}}  // namespace turnpike::vectors::{browser}", ""]
+    lines += ["", f"}}  // namespace turnpike::vectors::{client}", ""]
     path.write_text("\n".join(lines))
 
 

@@ -106,6 +106,6 @@ class Tap:
 
 def _message(data: bytes) -> stun.Message | None:
     try:
-        return stun.parse(data)
+        return stun.parse(data, zero_padding=False)
     except ValueError:
         return None
