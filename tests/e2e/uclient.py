@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from harness import Context, Failure, Process, check_equal, wait_for
+from harness import Context, Failure, Process, Stalled, check_equal, wait_for
 from server import Server
 
 
@@ -31,6 +31,7 @@ class Load:
     interval_ms: int = 5
     ipv6: bool = False
     send_indications: bool = False
+    relay_ipv6: bool | None = None  # the relayed address's family; None: that of the server's
     pairs: bool = False           # RTP and RTCP: EVEN-PORT and reservation tokens
     transport: str = "udp"
     extra: list[str] = field(default_factory=list)
@@ -70,6 +71,10 @@ class Uclient:
         """Waits for the end and reads the last figures."""
         status = self.process.wait(seconds)
         output = self.process.stdout() + self.process.stderr()
+        # Each client binds two channels of random numbers to two peers: one client in 16,384 draws
+        # the same number twice, to which RFC 8656 §12.2 wants a 400.
+        if status != 0 and "channel bind: error 400" in output:
+            raise Stalled(f"{self.process.name} has drawn one channel number for two peers")
         check_equal(status, 0, f"{self.process.name}: exit status; {output[-1500:]}")
         return parse(output)
 
@@ -90,20 +95,21 @@ _TRANSPORT_OPTIONS = {"udp": [], "tcp": ["-t"], "tls": ["-t", "-S"], "dtls": ["-
 
 
 def _command(server: Server, load: Load) -> list[str]:
-    loopback = "::1" if load.ipv6 else "127.0.0.1"
+    relay_ipv6 = load.ipv6 if load.relay_ipv6 is None else load.relay_ipv6
+    server_address, peer = ("::1" if v6 else "127.0.0.1" for v6 in (load.ipv6, relay_ipv6))
     port = server.listener_port(load.transport, load.ipv6)
     argv = ["turnutils_uclient", "-u", load.username, "-w", load.password,
             "-p", str(port), "-m", str(load.clients), "-n", str(load.messages),
-            "-l", str(load.length), "-z", str(load.interval_ms), "-x" if load.ipv6 else "-X"]
+            "-l", str(load.length), "-z", str(load.interval_ms), "-x" if relay_ipv6 else "-X"]
     if load.peer_port:
-        argv += ["-e", loopback, "-r", str(load.peer_port)]
+        argv += ["-e", peer, "-r", str(load.peer_port)]
     else:
         argv.append("-y")
     if not load.pairs:
         argv.append("-c")
     if load.send_indications:
         argv.append("-s")
-    return [*argv, *_TRANSPORT_OPTIONS[load.transport], *load.extra, loopback]
+    return [*argv, *_TRANSPORT_OPTIONS[load.transport], *load.extra, server_address]
 
 
 def parse(output: str) -> Tally:
