@@ -10,7 +10,7 @@
 namespace turnpike::config {
 namespace {
 
-// RFC 8489 §18.6: 3478, and 5349 over TLS.
+// RFC 8489 §18.6: 3478, and 5349 over TLS and DTLS.
 constexpr uint16_t kTurnPort = 3478;
 constexpr uint16_t kTurnsPort = 5349;
 
@@ -33,7 +33,8 @@ void CheckListeners(const Config& config, Findings& findings) {
   std::set<std::pair<Transport, TransportAddress>> sockets;
   for (size_t i = 0; i < config.listen.size(); ++i) {
     const Listener& listener = config.listen[i];
-    // TCP and TLS may share a port: the first byte of a connection tells which it is.
+    // TCP and TLS may share a port: the first byte of a connection tells which it is. So may UDP
+    // and DTLS, where the first byte of a datagram does.
     if (!sockets.emplace(listener.transport, listener.address).second) {
       findings.Add(Indexed("listen", i), "listens on " + listener.address.ToString() +
                                              " like an entry before it; remove one, or give it "

@@ -143,11 +143,10 @@ ReadResult<Amount> Money::Read(std::string_view text) {
 
 template <>
 std::span<const NamedValue<Transport>> Words() {
-  // DTLS is not served, so it is no word. RFC 7350 needs the cookie exchange of RFC 6347 §4.2.1
-  // before any state, and BoringSSL has none: it only begins with message_seq 0, which a client
-  // that answers a HelloVerifyRequest no longer sends.
-  static constexpr std::array<NamedValue<Transport>, 3> kWords = {
-      {{"udp", Transport::kUdp}, {"tcp", Transport::kTcp}, {"tls", Transport::kTls}}};
+  static constexpr std::array<NamedValue<Transport>, 4> kWords = {{{"udp", Transport::kUdp},
+                                                                   {"tcp", Transport::kTcp},
+                                                                   {"tls", Transport::kTls},
+                                                                   {"dtls", Transport::kDtls}}};
   return kWords;
 }
 

@@ -39,7 +39,7 @@ constexpr Key kKeys[] = {
     Value<Address, MEMBER(listen.back().address.ip)>(
         "listen[].address", "The address to bind; 0.0.0.0 or :: for all of the host's.", "0.0.0.0"),
     Value<Port, MEMBER(listen.back().address.port)>("listen[].port", "The port to bind.",
-                                                    "3478, for tls 5349"),
+                                                    "3478, for tls and dtls 5349"),
 
     Section("relay", "The addresses and ports that clients are given to be reached at."),
     Entries<MEMBER(relay.addresses), kPrintNothing>(
@@ -86,7 +86,7 @@ constexpr Key kKeys[] = {
     Value<Port, MEMBER(alternate_servers.back().port)>("alternate_servers[].port",
                                                        "Its port for udp and tcp.", "3478"),
     Value<Port, MEMBER(alternate_servers.back().tls_port)>("alternate_servers[].tls_port",
-                                                           "Its port for tls.", "5349"),
+                                                           "Its port for tls and dtls.", "5349"),
     Value<Text<1, 255>, MEMBER(alternate_servers.back().domain)>(
         "alternate_servers[].domain", "The name in its certificate.", "clients are not told"),
     Value<Word<Redirect>, MEMBER(redirect)>(
@@ -125,13 +125,14 @@ constexpr Key kKeys[] = {
     Value<Whole<0, 1'000'000>, MEMBER(limits.allocations_per_username)>(
         "limits.allocations_per_username", "Allocations that one username may hold; 0: no limit."),
     Value<Whole<1, 4'000'000>, MEMBER(limits.connections)>(
-        "limits.connections", "Connections over TCP and TLS; beyond it they are closed at once."),
+        "limits.connections",
+        "Connections over TCP and TLS, and DTLS sessions; beyond it new ones are refused."),
     Value<Whole<0, 4'000'000>, MEMBER(limits.connections_per_address)>(
         "limits.connections_per_address",
         "Of these, from one IPv4 address or IPv6 /64; 0: no limit. Many users can share one."),
     Value<Span<100, 600'000>, MEMBER(limits.handshake_timeout)>(
         "limits.handshake_timeout",
-        "How long a new connection has for its first whole message, TLS handshake included."),
+        "How long a new connection has for its first whole message, handshake included."),
     Value<Span<100, 86'400'000>, MEMBER(limits.idle_timeout)>(
         "limits.idle_timeout", "How long a connection without an allocation may be silent."),
     Value<Span<100, 600'000>, MEMBER(limits.write_timeout)>(
@@ -140,13 +141,13 @@ constexpr Key kKeys[] = {
         "limits.write_queue_bytes",
         "What may wait for one connection's slow reader; beyond it data from peers is dropped."),
 
-    Section("tls", "The certificate of tls listeners."),
+    Section("tls", "The certificate of tls and dtls listeners."),
     Value<Path, MEMBER(tls.certificate)>(
         "tls.certificate",
         "PEM file with the whole chain. Without one, each start makes a self-signed one."),
     Value<Path, MEMBER(tls.key)>("tls.key", "PEM file with the private key."),
-    List<Word<TlsVersion>, MEMBER(tls.versions)>("tls.versions", "Versions that are offered.",
-                                                 "[1.2]"),
+    List<Word<TlsVersion>, MEMBER(tls.versions)>(
+        "tls.versions", "Versions of TLS that are offered; DTLS is always 1.2.", "[1.2]"),
 
     Section("metering", "The ledger of what was relayed."),
     Value<Path, MEMBER(metering.directory)>(

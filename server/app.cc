@@ -50,8 +50,7 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
   app->max_slots_ = config.metering.slots;
   app->drain_deadline_ = config.drain_deadline;
   const auto listeners = UdpListeners(config);
-  if (!listeners) return std::unexpected(listeners.error());
-  if (auto free = CheckListenersFree(*listeners, StreamListeners(config)); !free) {
+  if (auto free = CheckListenersFree(listeners, StreamListeners(config)); !free) {
     return std::unexpected(free.error());
   }
   if (auto opened = app->OpenTls(config); !opened) return std::unexpected(opened.error());
@@ -64,7 +63,7 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
       std::make_unique<Directory>(binds, config.relay.ports.first, config.relay.ports.last);
   if (auto opened = app->OpenMetering(config); !opened) return std::unexpected(opened.error());
 
-  if (auto up = app->BringUp(config, *listeners, *relays, host); !up) {
+  if (auto up = app->BringUp(config, listeners, *relays, host); !up) {
     app->ledger_->Stop();  // so that reports need not take this start for a crash
     return std::unexpected(up.error());
   }
@@ -73,7 +72,7 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
 }
 
 std::expected<void, std::string> App::BringUp(const config::Config& config,
-                                              const std::vector<TransportAddress>& listeners,
+                                              const std::vector<UdpListenOptions>& listeners,
                                               const std::vector<RelayAddress>& relays,
                                               const std::vector<IpAddress>& host) {
   WorkerSetup setup;
@@ -86,6 +85,7 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
                                                           config.limits.connections_per_address);
   setup.streams.limits = connection_limits_.get();
   setup.streams.tls = tls_.get();
+  setup.streams.dtls = dtls_.get();
   setup.slots = slots_.get();
   SystemRandom().Fill(setup.nonce_secret);
   if (auto opened = OpenWorkers(config, std::move(setup)); !opened) return opened;
@@ -99,8 +99,10 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
 }
 
 std::expected<void, std::string> App::OpenTls(const config::Config& config) {
-  const auto listeners = StreamListeners(config);
-  if (std::ranges::none_of(listeners, &StreamListenOptions::tls)) return {};
+  const bool has_dtls = std::ranges::any_of(UdpListeners(config), &UdpListenOptions::dtls);
+  if (!has_dtls && std::ranges::none_of(StreamListeners(config), &StreamListenOptions::tls)) {
+    return {};
+  }
   const auto offers = [&](config::TlsVersion version) {
     return std::ranges::count(config.tls.versions, version) != 0;
   };
@@ -114,6 +116,10 @@ std::expected<void, std::string> App::OpenTls(const config::Config& config) {
   for (const std::string& warning : tls_->warnings()) {
     Log(LogLevel::kWarning, "tls_certificate_warning", {{"warning", warning}});
   }
+  if (!has_dtls) return {};
+  auto dtls = DtlsContext::Make(tls_->ToPem());
+  if (!dtls) return std::unexpected(dtls.error());
+  dtls_ = std::move(*dtls);
   return {};
 }
 
@@ -172,7 +178,10 @@ std::expected<void, std::string> App::OpenWorkers(const config::Config& config, 
 
 void App::LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const {
   std::vector<std::string> listen;
-  for (const TransportAddress& address : listeners()) listen.push_back("udp " + address.ToString());
+  for (const UdpListenOptions& each : listeners()) {
+    if (each.plain) listen.push_back("udp " + each.address.ToString());
+    if (each.dtls) listen.push_back("dtls " + each.address.ToString());
+  }
   for (const StreamListenOptions& each : stream_listeners()) {
     if (each.plain) listen.push_back("tcp " + each.address.ToString());
     if (each.tls) listen.push_back("tls " + each.address.ToString());

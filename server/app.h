@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "server/io/connection_limits.h"
+#include "server/io/dtls_context.h"
 #include "server/io/tls_context.h"
 #include "server/ledger_thread.h"
 #include "server/ops/admin_http.h"
@@ -54,7 +55,7 @@ class App final : public MetricsSource {
 
   // listeners returns what the UDP sockets are bound to, stream_listeners the others. admin_port is
   // the port of the admin endpoint.
-  const std::vector<TransportAddress>& listeners() const { return workers_.front()->listeners(); }
+  const std::vector<UdpListenOptions>& listeners() const { return workers_.front()->listeners(); }
   const std::vector<StreamListenOptions>& stream_listeners() const {
     return workers_.front()->stream_listeners();
   }
@@ -70,7 +71,7 @@ class App final : public MetricsSource {
  private:
   App() = default;
   std::expected<void, std::string> BringUp(const config::Config& config,
-                                           const std::vector<TransportAddress>& listeners,
+                                           const std::vector<UdpListenOptions>& listeners,
                                            const std::vector<RelayAddress>& relays,
                                            const std::vector<IpAddress>& host);
   std::expected<void, std::string> OpenTls(const config::Config& config);
@@ -92,7 +93,8 @@ class App final : public MetricsSource {
   std::unique_ptr<SlotFile> slots_;
   std::unique_ptr<LedgerThread> ledger_;
   std::unique_ptr<ConnectionLimits> connection_limits_;
-  std::unique_ptr<TlsContext> tls_;  // nullptr: no listener needs it
+  std::unique_ptr<TlsContext> tls_;    // nullptr: no listener needs it
+  std::unique_ptr<DtlsContext> dtls_;  // likewise
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<AdminHttp> admin_;
 };

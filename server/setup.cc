@@ -7,7 +7,6 @@
 #include "server/host_addresses.h"
 #include "server/io/stream_listener.h"
 #include "server/io/stun_query.h"
-#include "server/io/udp.h"
 
 namespace turnpike {
 namespace {
@@ -99,18 +98,17 @@ config::Config ForHost(config::Config config, bool has_ipv6) {
   return config;
 }
 
-std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
-    const config::Config& config) {
-  std::vector<TransportAddress> listeners = NatDiscoveryListeners(config);
+std::vector<UdpListenOptions> UdpListeners(const config::Config& config) {
+  const std::vector<TransportAddress> discovery = NatDiscoveryListeners(config);
+  std::vector<UdpListenOptions> listeners(discovery.begin(), discovery.end());
   for (const config::Listener& listener : config.listen) {
-    if (listener.transport == Transport::kDtls) {
-      return std::unexpected("cannot listen on dtls " + listener.address.ToString() +
-                             ": this server has udp, tcp and tls; take the entry out of `listen`");
+    if (IsStream(listener.transport)) continue;
+    auto same = std::ranges::find(listeners, listener.address, &UdpListenOptions::address);
+    // Port 0 is a different port for each.
+    if (same == listeners.end() || listener.address.port == 0) {
+      same = listeners.insert(listeners.end(), {listener.address, false, false});
     }
-    if (listener.transport == Transport::kUdp &&
-        std::ranges::find(listeners, listener.address) == listeners.end()) {
-      listeners.push_back(listener.address);
-    }
+    (listener.transport == Transport::kDtls ? same->dtls : same->plain) = true;
   }
   return listeners;
 }
@@ -177,9 +175,9 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
 }
 
 std::expected<void, std::string> CheckListenersFree(
-    const std::vector<TransportAddress>& udp, const std::vector<StreamListenOptions>& streams) {
-  for (const TransportAddress& address : udp) {
-    if (auto free = CheckUdpAddressFree(address); !free) return free;
+    const std::vector<UdpListenOptions>& udp, const std::vector<StreamListenOptions>& streams) {
+  for (const UdpListenOptions& listener : udp) {
+    if (auto free = CheckUdpAddressFree(listener.address); !free) return free;
   }
   for (const StreamListenOptions& listener : streams) {
     if (auto free = CheckTcpAddressFree(listener.address); !free) return free;

@@ -8,6 +8,7 @@
 #include "common/net/transport_address.h"
 #include "config/config.h"
 #include "server/io/stream_options.h"
+#include "server/io/udp.h"
 #include "server/io/udp_path.h"
 #include "server/turn/options.h"
 
@@ -23,10 +24,8 @@ std::expected<std::vector<RelayAddress>, std::string> ResolveRelayAddresses(
 // left: the default configuration, which has both families, then serves there too.
 config::Config ForHost(config::Config config, bool has_ipv6);
 
-// UdpListeners returns the addresses of the UDP listeners. It fails with a sentence when `listen`
-// has a transport that this server does not have.
-std::expected<std::vector<TransportAddress>, std::string> UdpListeners(
-    const config::Config& config);
+// UdpListeners returns the UDP and DTLS listeners; entries of both on one port are one listener.
+std::vector<UdpListenOptions> UdpListeners(const config::Config& config);
 
 // StreamListeners returns the TCP and TLS listeners; entries of both on one port are one listener.
 std::vector<StreamListenOptions> StreamListeners(const config::Config& config);
@@ -45,7 +44,7 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
 // CheckListenersFree says with a sentence when another program has one of the ports. Ask before the
 // first worker opens: the workers' own sockets share ports.
 std::expected<void, std::string> CheckListenersFree(
-    const std::vector<TransportAddress>& udp, const std::vector<StreamListenOptions>& streams);
+    const std::vector<UdpListenOptions>& udp, const std::vector<StreamListenOptions>& streams);
 
 // Warnings lists what an operator should know although the server starts: each a sentence.
 std::vector<std::string> Warnings(const config::Config& config,

@@ -9,10 +9,11 @@ Worker::Worker(const WorkerSetup& setup)
 
 std::expected<std::unique_ptr<Worker>, std::string> Worker::Open(const WorkerSetup& setup) {
   std::unique_ptr<Worker> worker(new Worker(setup));
-  for (const TransportAddress& address : setup.udp_listeners) {
-    const auto bound = worker->driver_.ListenUdp(address);
+  for (UdpListenOptions options : setup.udp_listeners) {
+    const auto bound = worker->driver_.ListenUdp(options);
     if (!bound) return std::unexpected(bound.error());
-    worker->listeners_.push_back(*bound);
+    options.address = *bound;
+    worker->listeners_.push_back(options);
   }
   for (StreamListenOptions options : setup.stream_listeners) {
     const auto bound = worker->driver_.ListenStream(options);
@@ -74,7 +75,7 @@ WorkerView Worker::view() const {
   WorkerView view{.stats = &core_.stats(),
                   .receive_overflows = &io.receive_overflows,
                   .loop_lag_ns = &io.loop_lag_ns};
-  for (const Transport transport : {Transport::kTcp, Transport::kTls}) {
+  for (const Transport transport : {Transport::kTcp, Transport::kTls, Transport::kDtls}) {
     view.connections.push_back(
         {TransportName(transport), &io.streams.connections[static_cast<size_t>(transport)]});
   }
@@ -85,7 +86,11 @@ WorkerView Worker::view() const {
   for (size_t i = 0; i < kTlsHandshakeCount; ++i) {
     view.tls_handshakes.push_back(
         {TlsHandshakeName(static_cast<TlsHandshake>(i)), &io.streams.handshakes[i]});
+    view.dtls_handshakes.push_back(
+        {TlsHandshakeName(static_cast<TlsHandshake>(i)), &io.streams.dtls_handshakes[i]});
   }
+  view.dtls_strangers = {{"cookie_sent", &io.streams.dtls_cookies},
+                         {"discarded", &io.streams.dtls_discarded}};
   view.accept_pauses = &io.streams.accept_pauses;
   return view;
 }

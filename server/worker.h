@@ -23,7 +23,7 @@ namespace turnpike {
 struct WorkerSetup {
   TurnOptions turn;
   NonceSecret nonce_secret{};
-  std::vector<TransportAddress> udp_listeners;
+  std::vector<UdpListenOptions> udp_listeners;
   std::vector<StreamListenOptions> stream_listeners;
   StreamOptions streams;
   UdpPath udp_path = UdpPath::kBatch;
@@ -69,7 +69,7 @@ class Worker {
 
   // listeners returns what the UDP sockets are bound to, stream_listeners the same of the others;
   // both in the order of the setup.
-  const std::vector<TransportAddress>& listeners() const { return listeners_; }
+  const std::vector<UdpListenOptions>& listeners() const { return listeners_; }
   const std::vector<StreamListenOptions>& stream_listeners() const { return stream_listeners_; }
 
  private:
@@ -80,7 +80,7 @@ class Worker {
   UvLoop loop_;
   TurnServer core_;
   Driver driver_;
-  std::vector<TransportAddress> listeners_;
+  std::vector<UdpListenOptions> listeners_;
   std::vector<StreamListenOptions> stream_listeners_;
   std::mutex mutex_;
   std::vector<std::pair<std::vector<SessionId>, CloseReason>> to_end_;  // guarded by mutex_

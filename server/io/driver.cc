@@ -27,6 +27,7 @@ Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamO
       outbox_(*this, udp_path),
       relays_(loop, *this),
       streams_(loop, *this, *this, stats_.streams, streams),
+      dtls_(*this, *this, stats_.streams, streams),
       timer_(loop),
       heartbeat_(loop),
       turn_end_(UvCheck::Each<&Driver::OnTurnEnd>(loop, this)) {
@@ -37,9 +38,9 @@ Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamO
 
 Driver::~Driver() = default;
 
-std::expected<TransportAddress, std::string> Driver::ListenUdp(const TransportAddress& address) {
+std::expected<TransportAddress, std::string> Driver::ListenUdp(const UdpListenOptions& options) {
   const LinkId link(static_cast<uint32_t>(links_.size()));
-  auto listener = UdpListener::Open(loop_, address, link, *this);
+  auto listener = UdpListener::Open(loop_, options, link, *this, &dtls_);
   if (!listener) return std::unexpected(listener.error());
   const TransportAddress bound = (*listener)->address();
   links_.push_back(std::move(*listener));
@@ -80,6 +81,9 @@ void Driver::Take(const Forward& forward) {
     if (!queued) core_.OnSent(forward, queued, now());
     return;
   }
+  if (forward.direction == Direction::kPeerToClient && IsDtlsSession(forward.link)) {
+    return TakeForDtls(forward);
+  }
   UdpSocket* socket = nullptr;
   if (forward.direction == Direction::kClientToPeer) {
     socket = relays_.Find(forward.relay);
@@ -93,6 +97,22 @@ void Driver::Take(const Forward& forward) {
   }
   if (outbox_.full()) FlushOutbox();
   outbox_.Add(*socket, forward);
+}
+
+void Driver::TakeForDtls(const Forward& forward) {
+  auto sealed = dtls_.Seal(forward);
+  if (!sealed) return core_.OnSent(forward, std::unexpected(sealed.error()), now());
+  if (outbox_.full()) FlushOutbox();
+  outbox_.Add(links_[sealed->listener.value()]->udp_socket(), forward, std::move(sealed->bytes));
+}
+
+void Driver::SendDatagram(LinkId listener, const FiveTuple& tuple, std::vector<uint8_t> bytes) {
+  if (outbox_.full()) FlushOutbox();
+  outbox_.Add(links_[listener.value()]->udp_socket(), {.link = listener,
+                                                       .from = tuple.server,
+                                                       .to = tuple.client,
+                                                       .bytes = std::move(bytes),
+                                                       .by_address = false});
 }
 
 void Driver::OnForwardSent(const Forward& forward, SendResult result) {
@@ -134,6 +154,7 @@ void Driver::Execute(SendMessage output) {
     if (connection != nullptr) connection->SendStun(std::move(output.bytes));
     return;
   }
+  if (IsDtlsSession(output.link)) return dtls_.SendStun(output.link, output.bytes);
   Link* const link = output.by_address                     ? FindListener(output.from)
                      : output.link.value() < links_.size() ? links_[output.link.value()].get()
                                                            : nullptr;
@@ -204,7 +225,10 @@ void Driver::CloseAll(CloseReason reason) {
   // What clients have not read by now they will not get, and it is not billed.
   streams_.EndAll();
   streams_.Reap();
+  dtls_.EndAll();
+  dtls_.Reap();
   PollOutputs();
+  FlushOutbox();
   now_.reset();
 }
 
@@ -213,7 +237,7 @@ void Driver::OnTurnEnd() {
     FlushOutbox();
     PollOutputs();
     FlushOutbox();  // messages that the outputs asked for
-  } while (streams_.Reap());
+  } while (streams_.Reap() || dtls_.Reap());
   receive_batch_.Reset();
   streams_.ResetReceiveMemory();
   ArmTimer();
@@ -221,9 +245,11 @@ void Driver::OnTurnEnd() {
 }
 
 std::optional<MonoTime> Driver::NextDeadline() const {
-  const auto core = core_.NextDeadline();
-  const auto streams = streams_.NextDeadline();
-  return core && streams ? std::min(*core, *streams) : (core ? core : streams);
+  std::optional<MonoTime> next;
+  for (const auto& each : {core_.NextDeadline(), streams_.NextDeadline(), dtls_.NextDeadline()}) {
+    if (each && (!next || *each < *next)) next = each;
+  }
+  return next;
 }
 
 void Driver::ArmTimer() {
@@ -245,6 +271,7 @@ void Driver::OnDeadline() {
   armed_.reset();
   core_.OnTimer(now());
   streams_.OnTimer(now().mono);
+  dtls_.OnTimer(now().mono);
   OnTurnEnd();
 }
 

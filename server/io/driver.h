@@ -12,6 +12,7 @@
 
 #include "common/base/time.h"
 #include "common/metering/slots.h"
+#include "server/io/dtls_hub.h"
 #include "server/io/io_stats.h"
 #include "server/io/outbox.h"
 #include "server/io/receive_batch.h"
@@ -30,7 +31,10 @@ namespace turnpike {
 // out) they are sent and reported; then outputs are executed, and the timer follows NextDeadline.
 //
 // All of it belongs to the loop's thread once the loop runs.
-class Driver final : public TransportHost, public StreamHost, public ForwardReports {
+class Driver final : public TransportHost,
+                     public StreamHost,
+                     public DtlsPort,
+                     public ForwardReports {
  public:
   // Nothing is owned; the loop, the core, the slots and what `streams` names outlive the driver.
   Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamOptions& streams = {},
@@ -40,7 +44,7 @@ class Driver final : public TransportHost, public StreamHost, public ForwardRepo
   Driver& operator=(const Driver&) = delete;
 
   // ListenUdp adds a listener and returns the address it is bound to, or a sentence.
-  std::expected<TransportAddress, std::string> ListenUdp(const TransportAddress& address);
+  std::expected<TransportAddress, std::string> ListenUdp(const UdpListenOptions& options);
 
   // ListenStream does the same for TCP and TLS.
   std::expected<TransportAddress, std::string> ListenStream(const StreamListenOptions& options);
@@ -66,10 +70,15 @@ class Driver final : public TransportHost, public StreamHost, public ForwardRepo
   void OnLinkClosed(LinkId link) override;
   bool HasAllocation(LinkId link) const override { return core_.HasAllocation(link); }
   const Now& now() override;
+  void SendDatagram(LinkId listener, const FiveTuple& tuple, std::vector<uint8_t> bytes) override;
 
  private:
-  static bool IsConnection(LinkId link) { return link.value() >= kFirstConnection; }
+  static bool IsConnection(LinkId link) {
+    return link.value() >= kFirstConnection && link.value() < kFirstDtlsSession;
+  }
+  static bool IsDtlsSession(LinkId link) { return link.value() >= kFirstDtlsSession; }
   void Take(const Forward& forward);
+  void TakeForDtls(const Forward& forward);
   void PollOutputs();
   void FlushOutbox();
   Link* FindListener(const TransportAddress& address);
@@ -94,6 +103,7 @@ class Driver final : public TransportHost, public StreamHost, public ForwardRepo
   RelaySockets relays_;
   std::vector<std::unique_ptr<Link>> links_;  // by LinkId
   StreamHub streams_;
+  DtlsHub dtls_;
   std::optional<MonoTime> armed_;  // what timer_ waits for
   std::optional<MonoTime> last_warning_;
   MonoTime heartbeat_due_{};

@@ -11,7 +11,7 @@
 
 namespace turnpike {
 
-// ConnectionEnd is why a client's stream connection ended, or was never served.
+// ConnectionEnd is why a client's stream connection or DTLS session ended, or was never served.
 enum class ConnectionEnd : uint8_t {
   kClientClosed,      // the client closed it, or its half of it
   kReset,             // it broke: RST, or a failed write
@@ -35,12 +35,15 @@ enum class TlsHandshake : uint8_t { kOk, kFailed, kTimedOut };
 inline constexpr size_t kTlsHandshakeCount = 3;
 std::string_view TlsHandshakeName(TlsHandshake result);
 
-// StreamStats are of stream connections.
+// StreamStats are of stream connections and DTLS sessions.
 struct StreamStats {
   std::array<Counter, kTransportCount> connections;  // gauge, by Transport: open now
   std::array<Counter, kConnectionEndCount> closed;   // by ConnectionEnd
   std::array<Counter, kTlsHandshakeCount> handshakes;
-  Counter accept_pauses;  // times that accepting paused for want of descriptors or memory
+  std::array<Counter, kTlsHandshakeCount> dtls_handshakes;
+  Counter dtls_cookies;    // HelloVerifyRequests: answers to strangers, who leave no state
+  Counter dtls_discarded;  // datagrams of no session that begin none
+  Counter accept_pauses;   // times that accepting paused for want of descriptors or memory
 };
 
 // IoStats are running totals since the worker was made, and a gauge where said.

@@ -113,13 +113,19 @@ void Outbox::Add(UdpSocket& socket, const Forward& forward) {
   entry.is_message = false;
 }
 
+void Outbox::Add(UdpSocket& socket, const Forward& forward, std::vector<uint8_t> sealed) {
+  Entry& entry = Append(socket);
+  entry.forward = forward;
+  entry.whole = std::move(sealed);
+  entry.is_message = false;
+}
+
 void Outbox::Add(UdpSocket& socket, SendMessage message) {
   Entry& entry = Append(socket);
   entry.forward = {};
   entry.forward.from = message.from;
   entry.forward.to = message.to;
-  entry.message = std::move(message.bytes);
-  entry.forward.payload = entry.message;
+  entry.whole = std::move(message.bytes);
   entry.is_message = true;
 }
 
@@ -181,13 +187,13 @@ size_t Outbox::Prepare(const UdpSocket& socket, size_t first, size_t count, size
 
 size_t Outbox::RunLength(const UdpSocket& socket, size_t first, size_t count) const {
   const Forward& head = batch_[first]->forward;
-  const size_t size = head.wire_size();
+  const size_t size = batch_[first]->size();
   if (size == 0) return 1;
   size_t bytes = size;
   size_t length = 1;
   for (size_t i = first + 1; i < count; ++i) {
     const Forward& next = batch_[i]->forward;
-    const size_t next_size = next.wire_size();
+    const size_t next_size = batch_[i]->size();
     if (next_size == 0 || next_size > size || bytes + next_size > kLargestRun) break;
     if (next.to != head.to || (socket.learns_destination && next.from.ip != head.from.ip)) break;
     bytes += next_size;
@@ -207,6 +213,10 @@ size_t Outbox::PrepareMessage(const UdpSocket& socket, size_t index, size_t firs
   header.msg_iov = &vectors_[vector];
   const size_t first_vector = vector;
   for (size_t i = first; i < first + datagrams; ++i) {
+    if (batch_[i]->whole) {
+      vectors_[vector++] = VectorOf(*batch_[i]->whole);
+      continue;
+    }
     const Forward& forward = batch_[i]->forward;
     if (forward.header_size > 0) vectors_[vector++] = VectorOf(forward.header_bytes());
     // A datagram without payload is a datagram all the same.
@@ -220,7 +230,7 @@ size_t Outbox::PrepareMessage(const UdpSocket& socket, size_t index, size_t firs
   size_t used = 0;
   if (socket.learns_destination) used = WriteSource(head.from.ip, control, used);
   if (datagrams > 1) {
-    const auto segment = static_cast<uint16_t>(head.wire_size());
+    const auto segment = static_cast<uint16_t>(batch_[first]->size());
     used = WriteControl(IPPROTO_UDP, UDP_SEGMENT, segment, control, used);
   }
   header.msg_control = used > 0 ? control : nullptr;
@@ -264,11 +274,8 @@ size_t Outbox::SendMessages(UdpSocket& socket, size_t first, size_t count) {
 
 void Outbox::Report(size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    if (batch_[i]->is_message) {
-      batch_[i]->message = {};
-    } else {
-      reports_.OnForwardSent(batch_[i]->forward, results_[i]);
-    }
+    batch_[i]->whole.reset();
+    if (!batch_[i]->is_message) reports_.OnForwardSent(batch_[i]->forward, results_[i]);
   }
 }
 

@@ -44,6 +44,9 @@ class Outbox {
   // not be full.
   void Add(UdpSocket& socket, const Forward& forward);
 
+  // Add queues `forward` as the datagram `sealed`, which is its message encrypted.
+  void Add(UdpSocket& socket, const Forward& forward, std::vector<uint8_t> sealed);
+
   // Add queues a STUN message; nobody hears what became of it.
   void Add(UdpSocket& socket, SendMessage message);
 
@@ -61,8 +64,12 @@ class Outbox {
 
   struct Entry {
     Forward forward;
-    std::vector<uint8_t> message;  // a STUN message; then `forward` only says from where to where
-    bool is_message = false;
+    // What goes out instead of the parts of `forward`, which then says from where to where.
+    std::optional<std::vector<uint8_t>> whole;
+    bool is_message = false;  // a STUN message: nothing to report
+
+    // size counts the bytes of the datagram.
+    size_t size() const { return whole ? whole->size() : forward.wire_size(); }
     int32_t next = -1;
   };
 

@@ -57,7 +57,7 @@ Received ReceiveBatch::Receive(UdpSocket& socket) {
   received_.clear();
   for (size_t i = 0; i < size; ++i) {
     msghdr& header = messages_[i].msg_hdr;
-    TakeApart({static_cast<const uint8_t*>(vectors_[i].iov_base), messages_[i].msg_len},
+    TakeApart({static_cast<uint8_t*>(vectors_[i].iov_base), messages_[i].msg_len},
               FromSocketAddress(addresses_[i]), ReadControl(header, socket));
     header.msg_namelen = sizeof(SocketAddress);
     header.msg_controllen = sizeof(Control);
@@ -66,7 +66,8 @@ Received ReceiveBatch::Receive(UdpSocket& socket) {
   return {received_, size == limit};
 }
 
-void ReceiveBatch::TakeApart(ByteSpan bytes, const TransportAddress& from, const Notes& notes) {
+void ReceiveBatch::TakeApart(std::span<uint8_t> bytes, const TransportAddress& from,
+                             const Notes& notes) {
   // An empty datagram is a datagram all the same.
   do {
     const size_t size = notes.segment == 0 ? bytes.size() : std::min(notes.segment, bytes.size());

@@ -19,9 +19,10 @@
 
 namespace turnpike {
 
-// ReceivedDatagram views one datagram; its bytes stay valid until ReceiveBatch::Reset.
+// ReceivedDatagram views one datagram; its bytes stay valid until ReceiveBatch::Reset. Whoever
+// takes it may write there: DTLS decrypts in place.
 struct ReceivedDatagram {
-  ByteSpan bytes;
+  std::span<uint8_t> bytes;
   TransportAddress from;
   std::optional<IpAddress> to;  // the own address that was asked, where the socket learns it
 };
@@ -73,7 +74,7 @@ class ReceiveBatch {
   };
 
   Notes ReadControl(msghdr& header, UdpSocket& socket);
-  void TakeApart(ByteSpan bytes, const TransportAddress& from, const Notes& notes);
+  void TakeApart(std::span<uint8_t> bytes, const TransportAddress& from, const Notes& notes);
 
   Counter& overflows_;
   UdpPath path_;

@@ -38,7 +38,7 @@ std::expected<TransportAddress, std::string> StreamHub::Listen(const StreamListe
 
 LinkId StreamHub::NewLink() {
   do {
-    last_link_ = last_link_ == UINT32_MAX ? kFirstConnection : last_link_ + 1;
+    last_link_ = last_link_ + 1 == kFirstDtlsSession ? kFirstConnection : last_link_ + 1;
   } while (by_link_.contains(LinkId(last_link_)));
   return LinkId(last_link_);
 }

@@ -10,6 +10,7 @@
 namespace turnpike {
 
 class ConnectionLimits;
+class DtlsContext;
 class TlsContext;
 
 // StreamListenOptions is one listening port and what is spoken there. Where both are, the first
@@ -20,7 +21,8 @@ struct StreamListenOptions {
   bool tls = false;
 };
 
-// StreamOptions holds for all stream connections of a worker. The pointers are not owned.
+// StreamOptions holds for all stream connections and DTLS sessions of a worker. The pointers are
+// not owned.
 struct StreamOptions {
   Duration first_message_timeout = std::chrono::seconds(10);  // TLS handshake included
   Duration idle_timeout = std::chrono::seconds(60);           // while there is no allocation
@@ -28,6 +30,7 @@ struct StreamOptions {
   size_t write_queue_bytes = 256 << 10;                       // at least the largest message
   ConnectionLimits* limits = nullptr;                         // of all workers; nullptr: none
   TlsContext* tls = nullptr;                                  // for listeners with `tls`
+  DtlsContext* dtls = nullptr;                                // for UDP listeners with `dtls`
 };
 
 }  // namespace turnpike

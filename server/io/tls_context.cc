@@ -1,6 +1,8 @@
 #include "server/io/tls_context.h"
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #include <chrono>
@@ -105,6 +107,27 @@ std::expected<std::unique_ptr<TlsContext>, std::string> TlsContext::Make(const T
                            "ECDSA (P-256, P-384, P-521)");
   }
   return made;
+}
+
+TlsPem TlsContext::ToPem() const {
+  const auto text_of = [](BIO* bio) {
+    const uint8_t* data = nullptr;
+    size_t size = 0;
+    TP_CHECK(BIO_mem_contents(bio, &data, &size) == 1);
+    return std::string(reinterpret_cast<const char*>(data), size);
+  };
+  const bssl::UniquePtr<BIO> certificates(BIO_new(BIO_s_mem()));
+  const bssl::UniquePtr<BIO> key(BIO_new(BIO_s_mem()));
+  bool ok = PEM_write_bio_X509(certificates.get(), SSL_CTX_get0_certificate(context_)) == 1 &&
+            PEM_write_bio_PrivateKey(key.get(), SSL_CTX_get0_privatekey(context_), nullptr, nullptr,
+                                     0, nullptr, nullptr) == 1;
+  STACK_OF(X509)* chain = nullptr;
+  ok = ok && SSL_CTX_get0_chain_certs(context_, &chain) == 1;
+  for (size_t i = 0; ok && chain != nullptr && i < sk_X509_num(chain); ++i) {
+    ok = PEM_write_bio_X509(certificates.get(), sk_X509_value(chain, i)) == 1;
+  }
+  TP_CHECK(ok);  // fails only without memory
+  return {text_of(certificates.get()), text_of(key.get())};
 }
 
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }

@@ -20,6 +20,12 @@ struct TlsOptions {
   bool offers_13 = true;
 };
 
+// TlsPem is a certificate chain and its key as PEM text: what another library can read.
+struct TlsPem {
+  std::string certificates;  // the leaf first
+  std::string key;
+};
+
 // TlsContext holds certificate, versions and suites. It does not change, so connections of all
 // workers share it.
 class TlsContext {
@@ -36,6 +42,9 @@ class TlsContext {
   // configured, or it has expired, or is about to.
   WallTime expires_at() const { return expires_at_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
+
+  // ToPem returns the certificate in use with its private key.
+  TlsPem ToPem() const;
 
   ssl_ctx_st* get() const { return context_; }
 

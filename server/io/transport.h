@@ -46,11 +46,13 @@ class TransportHost {
   virtual void OnBatchEnd() = 0;
 };
 
-// kFirstConnection is the first LinkId of a stream connection. Connections are numbered on from
-// there: an id comes again only after four billion connections, never while one has it.
+// kFirstConnection is the first LinkId of a stream connection, kFirstDtlsSession that of a DTLS
+// session. Both are numbered on from there: an id comes again only after two billion of its kind,
+// never while one has it.
 inline constexpr uint32_t kFirstConnection = 1 << 16;
+inline constexpr uint32_t kFirstDtlsSession = uint32_t{1} << 31;
 
-// StreamHost is what the driver is to stream connections.
+// StreamHost is what the driver is to stream connections and DTLS sessions.
 class StreamHost {
  public:
   virtual ~StreamHost() = default;

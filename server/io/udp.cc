@@ -3,6 +3,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/base/check.h"
+#include "server/io/dtls_hub.h"
+
 namespace turnpike {
 namespace {
 
@@ -23,15 +26,18 @@ std::string BindFailure(const TransportAddress& address, int error) {
 }  // namespace
 
 std::expected<std::unique_ptr<UdpListener>, std::string> UdpListener::Open(
-    uv_loop_t* loop, const TransportAddress& address, LinkId link, TransportHost& host) {
+    uv_loop_t* loop, const UdpListenOptions& options, LinkId link, TransportHost& host,
+    DtlsHub* dtls) {
+  TP_CHECK(!options.dtls || dtls != nullptr);
+  const TransportAddress& address = options.address;
   auto socket = OpenUdpSocket(address, {.share_port = true,
                                         .learn_destination = address.ip.is_unspecified(),
                                         .receive_runs = host.receive_batch().takes_runs(),
                                         .receive_buffer = kListenerBuffer,
                                         .send_buffer = kListenerBuffer});
   if (!socket) return std::unexpected(BindFailure(address, socket.error()));
-  std::unique_ptr<UdpListener> listener(new UdpListener(link, host));
-  listener->address_ = LocalAddress(*socket);
+  std::unique_ptr<UdpListener> listener(new UdpListener(options, link, host, dtls));
+  listener->options_.address = LocalAddress(*socket);
   listener->socket_ = std::move(*socket);
   auto poll = UvPoll::Watch(loop, listener->socket_.fd.get(), listener.get());
   if (!poll) return std::unexpected(BindFailure(address, -poll.error()));
@@ -42,12 +48,18 @@ std::expected<std::unique_ptr<UdpListener>, std::string> UdpListener::Open(
 void UdpListener::OnReadable() {
   for (int i = 0; i < kMaxBatches; ++i) {
     const auto batch = host_.receive_batch().Receive(socket_);
-    for (const ReceivedDatagram& datagram : batch.datagrams) {
-      const TransportAddress server{datagram.to.value_or(address_.ip), address_.port};
-      host_.OnClientMessage({{datagram.from, server, Transport::kUdp}, link_}, datagram.bytes);
-    }
+    for (const ReceivedDatagram& datagram : batch.datagrams) Take(datagram);
     host_.OnBatchEnd();
     if (!batch.more) return;
+  }
+}
+
+void UdpListener::Take(const ReceivedDatagram& datagram) {
+  const TransportAddress server{datagram.to.value_or(address().ip), address().port};
+  if (options_.dtls && (!options_.plain || DtlsHub::IsDtls(datagram.bytes))) {
+    dtls_->OnDatagram(link_, {datagram.from, server, Transport::kDtls}, datagram.bytes);
+  } else {
+    host_.OnClientMessage({{datagram.from, server, Transport::kUdp}, link_}, datagram.bytes);
   }
 }
 

@@ -26,9 +26,11 @@ struct WorkerView {
   const TurnStats* stats = nullptr;            // never null
   const Counter* receive_overflows = nullptr;  // datagrams the kernel dropped (SO_RXQ_OVFL)
   const Counter* loop_lag_ns = nullptr;        // gauge: the last measured lateness of the loop
-  std::vector<NamedCounter> connections = {};  // gauges: stream connections by transport
+  std::vector<NamedCounter> connections = {};  // gauges: connections and sessions by transport
   std::vector<NamedCounter> connections_closed = {};  // by reason
   std::vector<NamedCounter> tls_handshakes = {};      // by result
+  std::vector<NamedCounter> dtls_handshakes = {};     // by result
+  std::vector<NamedCounter> dtls_strangers = {};      // datagrams of no session, by action
   const Counter* accept_pauses = nullptr;  // times that accepting paused; null: accepts none
 };
 

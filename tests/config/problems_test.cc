@@ -31,7 +31,7 @@ TEST_CASE("all problems are reported, in the order of lines") {
                  "metering: {checkpoint: 5}\n"
                  "auth: {realm: \"\", users: [{username: alice}]}\n") ==
         "turnpike.yaml:1: unknown key `wokers`; did you mean `workers`?\n"
-        "turnpike.yaml:4: listen[1].transport: upd is not one of udp, tcp, tls\n"
+        "turnpike.yaml:4: listen[1].transport: upd is not one of udp, tcp, tls, dtls\n"
         "turnpike.yaml:4: listen[1].port: 70000 is not a port; use 1-65535\n"
         "turnpike.yaml:5: relay.ports: 60000-10000 is the wrong way round; did you mean "
         "10000-60000?\n"

@@ -52,7 +52,7 @@ TEST_CASE(
     CHECK((*app)->Ready(&why));
     CHECK((*app)->Workers().size() == 2);
     TestSocket peer(Address("127.0.0.1:0"));
-    LiveClient client(Address("127.0.0.1:0"), (*app)->listeners()[0], Alice());
+    LiveClient client(Address("127.0.0.1:0"), (*app)->listeners()[0].address, Alice());
     Call(client, peer, "hello");
     const auto gauges = (*app)->ReadGauges();
     CHECK(gauges.ports_in_use == 1);

@@ -99,15 +99,14 @@ TEST_CASE("alternate servers reach the core, and whether they are always used") 
   CHECK(MakeTurnOptions(config, {}, {}).redirect_always);
 }
 
-TEST_CASE("transports that the server does not have are refused by name") {
+TEST_CASE("udp and dtls on one port are one listener, which the first byte decides") {
   config::Config config;
   config.listen = {{Transport::kUdp, Address("0.0.0.0:3478")},
-                   {Transport::kDtls, Address("0.0.0.0:5349")}};
-  CHECK(UdpListeners(config).error() ==
-        "cannot listen on dtls 0.0.0.0:5349: this server has udp, tcp and tls; take the entry out "
-        "of `listen`");
-  config.listen.pop_back();
-  CHECK(UdpListeners(config) == std::vector{Address("0.0.0.0:3478")});
+                   {Transport::kDtls, Address("0.0.0.0:5349")},
+                   {Transport::kDtls, Address("0.0.0.0:3478")}};
+  CHECK(UdpListeners(config) ==
+        std::vector<UdpListenOptions>{{Address("0.0.0.0:3478"), true, true},
+                                      {Address("0.0.0.0:5349"), false, true}});
   CHECK(StreamListeners(config).empty());
 }
 

@@ -30,7 +30,7 @@ TEST_CASE("Binding is answered over IPv4 and IPv6") {
   const auto worker = *Worker::Open(world.setup);
   worker->Start();
   REQUIRE(worker->listeners().size() == 2);
-  for (const TransportAddress& server : worker->listeners()) {
+  for (const auto& [server, plain, dtls] : worker->listeners()) {
     CAPTURE(server.ToString());
     TestSocket client({server.ip, 0});
     std::array<uint8_t, stun::MessageBuilder::kMaxMessageSize> buffer;
@@ -48,7 +48,7 @@ TEST_CASE("a call through the worker's thread; stopping closes it as drained, wi
   WorkerWorld world;
   const auto worker = *Worker::Open(world.setup);
   worker->Start();
-  const TransportAddress server = worker->listeners()[0];
+  const TransportAddress server = worker->listeners()[0].address;
   LiveClient client(Address("127.0.0.1:0"), server, Alice());
   TestSocket peer(Address("127.0.0.1:0"));
   client.turn().Allocate(LiveClient::Now());
@@ -76,7 +76,7 @@ TEST_CASE("a draining worker serves its calls and refuses new ones") {
   WorkerWorld world;
   const auto worker = *Worker::Open(world.setup);
   worker->Start();
-  const TransportAddress server = worker->listeners()[0];
+  const TransportAddress server = worker->listeners()[0].address;
   LiveClient before(Address("127.0.0.1:0"), server, Alice());
   before.turn().Allocate(LiveClient::Now());
   REQUIRE(before.Await<Allocated>().has_value());

@@ -72,7 +72,8 @@ TEST_CASE("5780_6_1_change_request_is_answered_from_the_other_socket") {
   options.nat_discovery = NatDiscovery{.addresses = ips, .ports = ports};
   IoWorld world(options);
   for (const IpAddress& ip : ips) {
-    for (const uint16_t port : ports) REQUIRE(world.driver.ListenUdp({ip, port}).has_value());
+    for (const uint16_t port : ports)
+      REQUIRE(world.driver.ListenUdp(TransportAddress{ip, port}).has_value());
   }
   TestSocket client(Address("127.0.0.1:0"));
   std::array<uint8_t, 64> buffer;

@@ -100,6 +100,32 @@ TEST_CASE("datagrams of one size to one address leave as a run, each with its ow
   }
 }
 
+TEST_CASE("what is sealed leaves as it is, and its Forward is what is reported") {
+  for (const UdpPath path : {UdpPath::kPlain, UdpPath::kOffload}) {
+    FakeReports reports;
+    Outbox outbox(reports, path);
+    UdpSocket socket = Sender();
+    TestSocket client(Address("127.0.0.1:0"));
+    Forward forward = ToPeer(client.address(), "payload");
+    forward.header_size = 4;
+    // As many of one size as make a run, then a shorter one that ends it.
+    for (const char c : {'a', 'b', 'c', 'd'}) {
+      outbox.Add(socket, forward, std::vector<uint8_t>(100, static_cast<uint8_t>(c)));
+    }
+    outbox.Add(socket, forward, std::vector<uint8_t>(7, 'e'));
+    outbox.Flush();
+    for (const char c : {'a', 'b', 'c', 'd'}) CHECK(client.Receive().bytes == std::string(100, c));
+    CHECK(client.Receive().bytes == "eeeeeee");
+    REQUIRE(reports.reports.size() == 5);
+    for (const auto& report : reports.reports) {
+      CHECK(report == std::pair(std::string("payload"), SendResult()));
+    }
+    outbox.Add(socket, forward);  // nothing is left of what was sealed
+    outbox.Flush();
+    CHECK(client.Receive().bytes == std::string("\0\0\0\0payload", 11));
+  }
+}
+
 TEST_CASE("a run that cannot leave as one goes datagram by datagram, each with its own reason") {
   FakeReports reports;
   Outbox outbox(reports);

@@ -24,6 +24,8 @@ class FakeSource : public MetricsSource {
     std::array<Counter, 2> connections;
     Counter connections_closed;
     Counter tls_handshakes;
+    Counter dtls_handshakes;
+    Counter dtls_strangers;
     Counter accept_pauses;
   };
 
@@ -42,6 +44,8 @@ class FakeSource : public MetricsSource {
            .connections = {{"tcp", &worker->connections[0]}, {"tls", &worker->connections[1]}},
            .connections_closed = {{"idle", &worker->connections_closed}},
            .tls_handshakes = {{"ok", &worker->tls_handshakes}},
+           .dtls_handshakes = {{"ok", &worker->dtls_handshakes}},
+           .dtls_strangers = {{"cookie_sent", &worker->dtls_strangers}},
            .accept_pauses = &worker->accept_pauses});
     }
     return views;
@@ -91,6 +95,8 @@ inline void FillEverything(FakeSource& source) {
     fill(worker->connections);
     worker->connections_closed.Set(next++);
     worker->tls_handshakes.Set(next++);
+    worker->dtls_handshakes.Set(next++);
+    worker->dtls_strangers.Set(next++);
     worker->accept_pauses.Set(next++);
   }
   source.gauges = {.ports_in_use = 7,
