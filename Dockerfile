@@ -38,7 +38,7 @@ ENV PATH=/usr/local/bin
 USER 65532:65532
 # All that is ever written: the ledger and the live counters. The root may be read-only.
 VOLUME /var/lib/turnpike
-EXPOSE 3478/udp 3478/tcp 5349/tcp
+EXPOSE 3478/udp 3478/tcp 5349/tcp 5349/udp
 # SIGTERM drains: calls in progress go on until they end or the deadline.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s CMD ["turnpiked", "--healthcheck"]
