@@ -11,10 +11,11 @@ RUN mkdir tests && touch tests/CMakeLists.txt \
  && tools/build release turnpiked turnpike \
  && cmake --install build/release --strip --prefix /image/usr/local
 # The loader and the libraries, with their licences; time zones for reports; names for one user.
-RUN cd / && mkdir -p /image/etc/turnpike /image/tmp /state \
+RUN cd / && mkdir -p /image/etc/turnpike /state \
  && ldd /image/usr/local/bin/* | grep -oE '[[:space:]]/(usr/)?lib[^ ]+' | sort -u >/libraries \
  && xargs cp --parents --dereference --target-directory=/image </libraries \
- && xargs -n 1 readlink -f </libraries | xargs -n 1 dpkg-query --search | cut -d: -f1 | sort -u \
+ && xargs -n 1 readlink -f </libraries | sed 's:.*/:*/:' | xargs -n 1 dpkg-query --search \
+  | cut -d: -f1 | sort -u \
   | sed 's:.*:/usr/share/doc/&/copyright:' \
   | xargs cp --parents --dereference --target-directory=/image \
  && cp --parents --recursive /usr/share/zoneinfo /image \
@@ -33,7 +34,8 @@ LABEL org.opencontainers.image.title="Turnpike" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /image/ /
 COPY --from=build --chown=65532:65532 /state/ /var/lib/turnpike/
-ENV PATH=/usr/local/bin
+# Large reports spill where there is room and permission.
+ENV PATH=/usr/local/bin SQLITE_TMPDIR=/var/lib/turnpike
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 # All that is ever written: the ledger and the live counters. The root may be read-only.

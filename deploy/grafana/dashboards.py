@@ -25,7 +25,7 @@ def query(expression: str, legend: str, instant: bool = False) -> dict[str, Any]
 def panel(title: str, unit: str, *queries: tuple[str, str], kind: str = "timeseries",
           width: int = 8, height: int = 8, text: str = "", stack: bool = False,
           thresholds: list[tuple[str, float | None]] | None = None) -> dict[str, Any]:
-    """One panel; `queries` are pairs of PromQL and legend; `thresholds` are colours from a value."""
+    """One panel. `queries`: pairs of PromQL and legend; `thresholds`: colours from a value on."""
     instant = kind in ("table", "piechart")
     defaults: dict[str, Any] = {"unit": unit, "min": 0}
     if kind == "timeseries":
@@ -90,16 +90,20 @@ RATIO = [("green", None), ("orange", 0.7), ("red", 0.85)]
 I = 'instance=~"$instance"'
 
 
+def rate(counter: str) -> str:
+    return f"rate({counter}{{{I}}}[$__rate_interval])"
+
+
 def operations() -> dict[str, Any]:
     def quantile(q: str, name: str) -> str:
-        return f"histogram_quantile({q}, sum by (le) (rate({name}_bucket{{{I}}}[$__rate_interval])))"
+        return f"histogram_quantile({q}, sum by (le) ({rate(name + '_bucket')}))"
 
     panels = [
         panel("Relays up", "none", ('sum(up{job="turnpike",' + I + '})', "up"), kind="stat",
               width=4, height=4),
         panel("Allocations", "none", (f"sum(turn_allocations{{{I}}})", "alive"), kind="stat",
               width=4, height=4),
-        panel("Relayed", "bps", (f"8 * sum(rate(turn_relay_bytes_total{{{I}}}[$__rate_interval]))",
+        panel("Relayed", "bps", (f"8 * sum({rate('turn_relay_bytes_total')})",
                                  "payload"), kind="stat", width=4, height=4),
         panel("Ledgers failing", "none", (f"count(turn_metering_healthy{{{I}}} == 0) or vector(0)",
                                           "failing"),
@@ -111,33 +115,33 @@ def operations() -> dict[str, Any]:
               height=4, thresholds=GREEN_IF_ONE),
         row("Traffic"),
         panel("Relayed payload by direction", "bps",
-              (f"8 * sum by (direction) (rate(turn_relay_bytes_total{{{I}}}[$__rate_interval]))",
+              (f"8 * sum by (direction) ({rate('turn_relay_bytes_total')})",
                "{{direction}}"), stack=True),
         panel("Packets by transport", "pps",
-              (f"sum by (transport) (rate(turn_relay_packets_total{{{I}}}[$__rate_interval]))",
+              (f"sum by (transport) ({rate('turn_relay_packets_total')})",
                "{{transport}}"), stack=True),
         panel("Dropped packets by reason", "pps",
-              (f"sum by (reason) (rate(turn_relay_dropped_packets_total{{{I}}}[$__rate_interval])) > 0",
+              (f"sum by (reason) ({rate('turn_relay_dropped_packets_total')}) > 0",
                "{{reason}}"), text="Never billed. RUNBOOK: TurnpikeDropsPackets."),
         row("Sessions"),
         panel("Allocations by transport", "none",
               (f"sum by (transport, family) (turn_allocations{{{I}}})", "{{transport}} {{family}}"),
               stack=True),
         panel("Allocations granted and ended", "ops",
-              (f"sum(rate(turn_allocations_created_total{{{I}}}[$__rate_interval]))", "granted"),
-              (f"sum by (reason) (rate(turn_allocations_closed_total{{{I}}}[$__rate_interval])) > 0",
+              (f"sum({rate('turn_allocations_created_total')})", "granted"),
+              (f"sum by (reason) ({rate('turn_allocations_closed_total')}) > 0",
                "ended: {{reason}}")),
         panel("How long allocations live", "s",
               (quantile("0.5", "turn_allocation_duration_seconds"), "half of them"),
               (quantile("0.95", "turn_allocation_duration_seconds"), "95 %")),
         panel("Error responses by code", "ops",
-              (f"sum by (code) (rate(stun_errors_total{{{I}}}[$__rate_interval])) > 0", "{{code}}"),
+              (f"sum by (code) ({rate('stun_errors_total')}) > 0", "{{code}}"),
               text="401 and 438 are the ordinary challenge."),
         panel("Requests not authenticated", "ops",
-              (f"sum by (reason) (rate(turn_auth_failures_total{{{I}}}[$__rate_interval])) > 0",
+              (f"sum by (reason) ({rate('turn_auth_failures_total')}) > 0",
                "{{reason}}")),
         panel("STUN messages by method", "ops",
-              (f"sum by (method) (rate(stun_requests_total{{{I}}}[$__rate_interval])) > 0",
+              (f"sum by (method) ({rate('stun_requests_total')}) > 0",
                "{{method}}")),
         row("Limits"),
         panel("Use of limits", "percentunit",
@@ -151,7 +155,7 @@ def operations() -> dict[str, Any]:
         panel("Worker lateness", "s",
               (f"max by (instance) (turn_loop_lag_seconds{{{I}}})", "{{instance}}")),
         panel("Datagrams lost in the kernel", "pps",
-              (f"sum by (instance) (rate(turn_receive_overflows_total{{{I}}}[$__rate_interval]))",
+              (f"sum by (instance) ({rate('turn_receive_overflows_total')})",
                "{{instance}}")),
         panel("CPU", "none",
               ('rate(process_cpu_seconds_total{job="turnpike",' + I + "}[$__rate_interval])",
@@ -165,9 +169,9 @@ def operations() -> dict[str, Any]:
         panel("How long checkpoints take", "s",
               (quantile("0.5", "turn_metering_commit_seconds"), "half of them"),
               (quantile("0.99", "turn_metering_commit_seconds"), "99 %")),
-        panel("TLS handshakes", "ops",
-              (f"sum by (result) (rate(turn_tls_handshakes_total{{{I}}}[$__rate_interval]))",
-               "{{result}}")),
+        panel("TLS and DTLS handshakes", "ops",
+              (f"sum by (result) ({rate('turn_tls_handshakes_total')})", "TLS {{result}}"),
+              (f"sum by (result) ({rate('turn_dtls_handshakes_total')})", "DTLS {{result}}")),
         panel("Certificates expire in", "s",
               (f"turn_tls_certificate_expiry_timestamp_seconds{{{I}}} - time()", "{{instance}}")),
         panel("Memory", "bytes",
@@ -194,7 +198,7 @@ def usage() -> dict[str, Any]:
         panel("Accounts with usage", "none",
               (f"count(count by (account) (increase({billable}[$__range]) > 0)) or vector(0)",
                "accounts"),
-              kind="stat", width=6, height=4, text="Those beyond admin.account_series count as one."),
+              kind="stat", width=6, height=4, text="Past admin.account_series they count as one."),
         row("By region"),
         panel("Billable by region", "bps",
               (f"8 * sum by (region) (rate({billable}[$__rate_interval]))", "{{region}}"),

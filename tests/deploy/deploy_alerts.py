@@ -1,4 +1,4 @@
-"""The alert rules: each fires in a unit test of promtool, and the runbook has a section for each."""
+"""The alert rules: each fires in a unit test of promtool and has a section in the runbook."""
 
 from __future__ import annotations
 

@@ -88,12 +88,12 @@ def check_place(name: str, panel: dict[str, Any], taken: dict[tuple[int, int], s
 
 
 def check_compose() -> None:
-    """What the compose file mounts is there, and Grafana looks for dashboards where they come to be."""
+    """What the compose file mounts is there, and Grafana finds the dashboards."""
     compose = ROOT / "deploy/compose/compose.yaml"
     mounts = dict(re.findall(r"^ +- (\.\S+):(/[^:\s]+):ro$", compose.read_text(), re.MULTILINE))
     check_equal(len(mounts), 4, "files that the compose file mounts")
     for source in mounts:
-        check((compose.parent / source).exists(), f"{compose.name} mounts {source}, which is not there")
+        check((compose.parent / source).exists(), f"{compose.name} mounts {source}: not there")
     provider = ROOT / "deploy/grafana/provisioning/dashboards/turnpike.yaml"
     check(f"path: {mounts['../grafana/dashboards']}" in provider.read_text(),
           f"{provider.name} looks elsewhere than the compose file mounts")

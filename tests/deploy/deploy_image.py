@@ -108,7 +108,7 @@ def check_image(image: Image) -> None:
     check_equal(list(config["Volumes"]), ["/var/lib/turnpike"], "VOLUME")
     check_equal(config["Healthcheck"]["Test"], ["CMD", "turnpiked", "--healthcheck"], "HEALTHCHECK")
     check("3478/udp" in config["ExposedPorts"], "EXPOSE")
-    check_equal(config["Labels"]["org.opencontainers.image.version"], "test", "the label of version")
+    check_equal(config["Labels"]["org.opencontainers.image.version"], "test", "version label")
     check_equal((image.root / "var/lib/turnpike").stat().st_uid, 65532, "the volume's owner")
     check(not (image.root / "bin/sh").exists() and not (image.root / "usr/bin").exists(),
           "a shell, or more, is in the image")

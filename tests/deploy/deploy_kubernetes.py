@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -78,8 +79,8 @@ def render(ctx: Context, modules: Path) -> str:
     context = subprocess.run(["node", "-e", script, chart], cwd=modules, capture_output=True,
                              timeout=60, check=True).stdout
     done = subprocess.run(["go", "run", HERE / "render.go", chart / "templates"], input=context,
-                          env={"GO111MODULE": "off", "GOPATH": str(GO_LIBRARIES), "HOME": "/nowhere",
-                               "GOCACHE": str(CACHE / "go"), "PATH": "/usr/bin:/bin:/usr/local/go/bin"},
+                          env={**os.environ, "GO111MODULE": "off", "GOPATH": str(GO_LIBRARIES),
+                               "GOCACHE": str(CACHE / "go")},
                           capture_output=True, timeout=300, check=False)
     check_equal(done.stderr.decode(), "", "rendering the chart")
     return done.stdout.decode()

@@ -36,7 +36,7 @@ def run(ctx: Context) -> None:
 
 
 def check_listed(ctx: Context, unit: str) -> None:
-    """Every directive that hardens is one that this systemd knows: `verify` only warns of others."""
+    """`verify` only warns of a directive that this systemd does not know; the warning is seen."""
     copy = ctx.directory / "typo.service"
     copy.write_text(unit.replace("ProtectClock", "ProtectClok")
                     .replace("/usr/local/bin/turnpiked", str(ctx.turnpiked)))

@@ -1,4 +1,4 @@
-"""Builds the Dockerfile with buildah, on a base that debootstrap makes, without any other registry."""
+"""Builds the Dockerfile with buildah, on a base that debootstrap makes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class Image:
         (CACHE / "ccache").mkdir(parents=True, exist_ok=True)
         self._buildah("bud", "--isolation", "chroot", "--network", "host", "--pull-never",
                       "--format", "docker", "--build-arg", "VERSION=test",
-                      "--volume", f"{CACHE / 'ccache'}:/root/.cache/ccache", "--tag", NAME, str(ROOT))
+                      "--volume", f"{CACHE / 'ccache'}:/root/.cache/ccache", "--tag", NAME,
+                      str(ROOT))
         inspected = json.loads(self._buildah("inspect", "--type", "image", NAME))
         self.config: dict[str, Any] = inspected["Docker"]["config"]
         container = self._buildah("from", "--pull-never", NAME).strip()

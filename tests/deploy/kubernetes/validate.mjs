@@ -19,7 +19,8 @@ let program = "";
 
 function moduleOf({ apiVersion, kind }) {
   const operator = apiVersion.startsWith("monitoring.coreos.com/");
-  return `${operator ? "@kubernetes-models/prometheus-operator" : "kubernetes-models"}/${apiVersion}/${kind}`;
+  const name = operator ? "@kubernetes-models/prometheus-operator" : "kubernetes-models";
+  return `${name}/${apiVersion}/${kind}`;
 }
 
 for (const file of files) {
@@ -47,7 +48,8 @@ try {
     "--skipLibCheck", "--target", "es2022", "--module", "nodenext", "check.mts"],
     { cwd: directory, encoding: "utf8" });
 } catch (error) {
-  problems.push(...error.stdout.trim().split("\n").map((line) => `unknown key or wrong type: ${line}`));
+  const lines = error.stdout.trim().split("\n");
+  problems.push(...lines.map((line) => `unknown key or wrong type: ${line}`));
 }
 if (problems.length > 0) {
   console.error(problems.join("\n"));
