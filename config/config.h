@@ -21,12 +21,16 @@ namespace turnpike::config {
 struct Listener {
   Transport transport = Transport::kUdp;
   TransportAddress address;
+
+  friend bool operator==(const Listener&, const Listener&) = default;
 };
 
 struct RelayAddressConfig {
   IpAddress bind;
   std::optional<IpAddress> advertise;  // nullopt: as bound, unless advertise_auto
   bool advertise_auto = false;         // `advertise: auto`: the server finds the public address
+
+  friend bool operator==(const RelayAddressConfig&, const RelayAddressConfig&) = default;
 };
 
 // TlsVersion is a protocol version that `tls.versions` may name.
@@ -43,11 +47,15 @@ struct AlternateServerConfig {
   uint16_t port = 3478;
   uint16_t tls_port = 5349;
   std::string domain;  // empty: clients are not told
+
+  friend bool operator==(const AlternateServerConfig&, const AlternateServerConfig&) = default;
 };
 
 struct PortRange {
   uint16_t first = 10000;
   uint16_t last = 60000;
+
+  friend bool operator==(const PortRange&, const PortRange&) = default;
 };
 
 struct UserConfig {
@@ -55,6 +63,8 @@ struct UserConfig {
   std::string password;
   std::string account;  // empty: the username
   std::string label;
+
+  friend bool operator==(const UserConfig&, const UserConfig&) = default;
 };
 
 // Config is everything that a configuration file says, defaults filled in.

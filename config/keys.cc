@@ -12,28 +12,30 @@ namespace {
 #define MEMBER(path) [](auto& config) -> auto& { return config.path; }
 
 constexpr Key kKeys[] = {
-    Value<Text<0, 64>, MEMBER(node)>(
+    Restart(Value<Text<0, 64>, MEMBER(node)>(
         "node", "This node's name, unique in the fleet. It stands in every session record.",
-        "the host name"),
-    Value<Text<1, 64>, MEMBER(region)>(
+        "the host name")),
+    Restart(Value<Text<1, 64>, MEMBER(region)>(
         "region",
-        "Where the node is, as rate cards and reports name it. Usage is billed by region."),
-    Value<Text<1, 64>, MEMBER(edge)>("edge", "The site within the region, for session records."),
-    Value<Workers, MEMBER(workers)>(
-        "workers", "Threads that relay; auto means the CPUs that the process may use."),
-    Value<Word<UdpPathWord>, MEMBER(udp_path)>(
+        "Where the node is, as rate cards and reports name it. Usage is billed by region.")),
+    Restart(Value<Text<1, 64>, MEMBER(edge)>("edge",
+                                             "The site within the region, for session records.")),
+    Restart(Value<Workers, MEMBER(workers)>(
+        "workers", "Threads that relay; auto means the CPUs that the process may use.")),
+    Restart(Value<Word<UdpPathWord>, MEMBER(udp_path)>(
         "udp_path",
         "How datagrams move: one a system call (plain), many (batch), or besides in runs by UDP "
         "GSO "
-        "and GRO (offload). auto is the fastest that the kernel has."),
+        "and GRO (offload). auto is the fastest that the kernel has.")),
     Value<Span<0, 86'400'000>, MEMBER(drain_deadline)>(
         "drain_deadline",
         "How long a stopping server waits for calls in progress. Whoever stops it must wait "
         "longer: "
         "terminationGracePeriodSeconds, stop_grace_period."),
 
-    Entries<MEMBER(listen), PrintListener>("listen", "Where clients reach the server.",
-                                           "[{transport: udp, address: 0.0.0.0, port: 3478}]"),
+    Restart(Entries<MEMBER(listen), PrintListener, NameListener>(
+        "listen", "Where clients reach the server.",
+        "[{transport: udp, address: 0.0.0.0, port: 3478}]")),
     Value<Word<Transport>, MEMBER(listen.back().transport)>(
         "listen[].transport", "What lies between client and server.", "udp"),
     Value<Address, MEMBER(listen.back().address.ip)>(
@@ -42,22 +44,22 @@ constexpr Key kKeys[] = {
                                                     "3478, for tls and dtls 5349"),
 
     Section("relay", "The addresses and ports that clients are given to be reached at."),
-    Entries<MEMBER(relay.addresses), kPrintNothing>(
+    Restart(Entries<MEMBER(relay.addresses), kPrintNothing, NameRelayAddress>(
         "relay.addresses", "The host's addresses that relay; none: the host's own, found at start.",
-        "[{bind: 10.0.0.5, advertise: 203.0.113.7}]"),
+        "[{bind: 10.0.0.5, advertise: 203.0.113.7}]")),
     Value<Address, MEMBER(relay.addresses.back().bind)>(
         "relay.addresses[].bind", "An address of this host.", "", Presence::kRequired),
     AdvertiseKey(
         "relay.addresses[].advertise",
         "The address that clients and peers see, where a NAT stands in between; auto finds it.",
         "as bound"),
-    Value<Text<0, 260>, MEMBER(relay.stun_server)>(
+    Restart(Value<Text<0, 260>, MEMBER(relay.stun_server)>(
         "relay.stun_server",
         "HOST:PORT of a STUN server that tells the address for `advertise: auto`. Without one, "
-        "auto takes the bound address, which must be public."),
-    Value<Ports, MEMBER(relay.ports)>(
+        "auto takes the bound address, which must be public.")),
+    Restart(Value<Ports, MEMBER(relay.ports)>(
         "relay.ports",
-        "Relay ports, on each address. Firewalls must let UDP through to all of them."),
+        "Relay ports, on each address. Firewalls must let UDP through to all of them.")),
     Section(
         "relay.peers",
         "Peers that may be reached, beside the rule that denies private and special addresses."),
@@ -69,15 +71,15 @@ constexpr Key kKeys[] = {
                                           "[198.41.0.0/24]"),
 
     Section("nat_discovery", "Lets clients find out how their NAT behaves (RFC 5780), over UDP."),
-    List<Address, MEMBER(nat_discovery.addresses)>(
+    Restart(List<Address, MEMBER(nat_discovery.addresses)>(
         "nat_discovery.addresses",
         "Two addresses of this host, of one family; none: off. Behind a 1:1 NAT clients are told "
         "what relay.addresses says they are seen as.",
-        "[192.0.2.1, 192.0.2.2]"),
-    List<Port, MEMBER(nat_discovery.ports)>(
-        "nat_discovery.ports", "Two ports; both are opened on both addresses.", "[3478, 3479]"),
+        "[192.0.2.1, 192.0.2.2]")),
+    Restart(List<Port, MEMBER(nat_discovery.ports)>(
+        "nat_discovery.ports", "Two ports; both are opened on both addresses.", "[3478, 3479]")),
 
-    Entries<MEMBER(alternate_servers), kPrintNothing>(
+    Entries<MEMBER(alternate_servers), kPrintNothing, NameAlternate>(
         "alternate_servers", "Servers that new clients can be sent to (300, Try Alternate).",
         "[{address: 203.0.113.9, domain: relay-2.example}]"),
     Value<Address, MEMBER(alternate_servers.back().address)>(
@@ -93,13 +95,13 @@ constexpr Key kKeys[] = {
         "redirect", "When new clients are sent to alternate_servers; calls in progress stay."),
 
     Section("auth", "Who may allocate. At least one secret or user is needed."),
-    Value<Text<1, 127>, MEMBER(auth.realm)>(
-        "auth.realm", "The realm of every username; clients lose their calls when it changes."),
+    Restart(Value<Text<1, 127>, MEMBER(auth.realm)>(
+        "auth.realm", "The realm of every username; clients lose their calls when it changes.")),
     List<Secret, MEMBER(auth.secrets)>(
         "auth.secrets",
         "Shared secrets of time-limited credentials, newest first. `turnpike token` mints those.",
         "[\"${file:/run/secrets/turn}\"]"),
-    Entries<MEMBER(auth.users), kPrintNothing>(
+    Entries<MEMBER(auth.users), kPrintNothing, NameUser>(
         "auth.users", "Users with a lasting password.",
         "[{username: alice, password: \"${ALICE_PASSWORD}\", account: acme, label: web}]"),
     Value<Text<1, 508>, MEMBER(auth.users.back().username)>(
@@ -150,12 +152,12 @@ constexpr Key kKeys[] = {
         "tls.versions", "Versions of TLS that are offered; DTLS is always 1.2.", "[1.2]"),
 
     Section("metering", "The ledger of what was relayed."),
-    Value<Path, MEMBER(metering.directory)>(
-        "metering.directory", "Holds usage.db and live.slots; one server per directory."),
-    Value<Span<100, 900'000>, MEMBER(metering.checkpoint)>(
-        "metering.checkpoint", "How often counters go to the ledger: what a power cut can lose."),
-    Value<Whole<1'024, 4'194'304>, MEMBER(metering.slots)>(
-        "metering.slots", "Sessions alive or waiting for the ledger, at most."),
+    Restart(Value<Path, MEMBER(metering.directory)>(
+        "metering.directory", "Holds usage.db and live.slots; one server per directory.")),
+    Restart(Value<Span<100, 900'000>, MEMBER(metering.checkpoint)>(
+        "metering.checkpoint", "How often counters go to the ledger: what a power cut can lose.")),
+    Restart(Value<Whole<1'024, 4'194'304>, MEMBER(metering.slots)>(
+        "metering.slots", "Sessions alive or waiting for the ledger, at most.")),
 
     Value<Path, MEMBER(metering.rates)>(
         "metering.rates", "A file of rates (config/rates.yaml explains it), for caps in money.",
@@ -186,10 +188,10 @@ constexpr Key kKeys[] = {
         "warn"),
 
     Section("admin", "Metrics and health over HTTP. It has no login: keep it inside."),
-    Value<Address, MEMBER(admin.address.ip)>("admin.address", "The address to bind."),
-    Value<Port, MEMBER(admin.address.port)>("admin.port", "The port to bind."),
-    Value<Whole<0, 1'000'000>, MEMBER(admin.account_series)>(
-        "admin.account_series", "Accounts shown in metrics; the rest is counted as _other."),
+    Restart(Value<Address, MEMBER(admin.address.ip)>("admin.address", "The address to bind.")),
+    Restart(Value<Port, MEMBER(admin.address.port)>("admin.port", "The port to bind.")),
+    Restart(Value<Whole<0, 1'000'000>, MEMBER(admin.account_series)>(
+        "admin.account_series", "Accounts shown in metrics; the rest is counted as _other.")),
 
     Section("log", "Events on standard output."),
     Value<Word<LogLevel>, MEMBER(log.level)>("log.level", "The least important level to write."),

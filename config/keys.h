@@ -30,6 +30,7 @@ struct Key {
   KeyKind kind = KeyKind::kSection;
   Presence presence = Presence::kOptional;
   bool secret = false;                 // the value never appears in a message
+  bool needs_restart = false;          // a reload leaves the value as it was
   std::string_view default_note = {};  // what the reference says beside the default; may be empty
   std::string_view doc = {};
   std::string_view example = {};  // of a list, as a YAML list in one line
@@ -42,6 +43,11 @@ struct Key {
   // print renders the member as the YAML that follows `key: `; a list of maps begins with a new
   // line.
   std::string (*print)(const Config& config) = nullptr;
+  // change says how the value of `after` differs from that of `before`, without secrets; empty: not
+  // at all. copy takes the value of `from` over. Neither is for rows below a list of maps: those
+  // change with their list.
+  std::string (*change)(const Config& before, const Config& after) = nullptr;
+  void (*copy)(Config& to, const Config& from) = nullptr;
   // clear empties a list; append adds a default entry to a list of maps.
   void (*clear)(Config& config) = nullptr;
   void (*append)(Config& config) = nullptr;

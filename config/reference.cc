@@ -62,6 +62,7 @@ std::string Comments(const Key& key) {
   std::string out = Comment(lead, key.doc);
   if (key.describe != nullptr) out += Comment(lead, Value(key));
   if (key.kind == KeyKind::kEntries) out += Members(key);
+  if (key.needs_restart) out += lead + " Needs a restart.\n";
   if (!key.example.empty()) out += lead + " Example: " + std::string(key.example) + "\n";
   return out;
 }
@@ -112,7 +113,9 @@ std::string Reference() {
       "# file. Unknown keys are errors. A value may hold ${NAME} or ${NAME:-default} from the\n"
       "# environment and ${file:PATH}; $${ stands for a plain ${. Inside [ ] and { } such a value "
       "needs\n"
-      "# quotes. `turnpike config check FILE` tells what is wrong with a file.\n";
+      "# quotes. `turnpike config check FILE` tells what is wrong with a file. SIGHUP makes a "
+      "running\n"
+      "# server take a changed file up, all but the keys that need a restart, which say so here.\n";
   return head +
          Rows([&](const Key& key) { return key.print == nullptr ? "" : key.print(defaults); });
 }
