@@ -178,6 +178,10 @@ inline std::string NameRelayAddress(const RelayAddressConfig& relay) {
 inline std::string NameAlternate(const AlternateServerConfig& server) {
   return server.address.ToString();
 }
+inline std::string NameCap(const Cap& cap) {
+  return EscapeText(cap.account) + (cap.label ? ":" + EscapeText(*cap.label) : "") + "/" +
+         std::string(CapPeriodName(cap.period)) + "/" + (cap.money ? "money" : "bytes");
+}
 inline std::string NameUser(const UserConfig& user) { return EscapeText(user.username); }
 
 // A list that is empty by default needs no more than this.

@@ -163,7 +163,7 @@ constexpr Key kKeys[] = {
         "metering.rates", "A file of rates (config/rates.yaml explains it), for caps in money.",
         "none"),
 
-    Entries<MEMBER(caps), kPrintNothing>(
+    Entries<MEMBER(caps), kPrintNothing, NameCap>(
         "caps",
         "How much accounts may relay in a day or a month (UTC). Caps are looked at after each "
         "checkpoint: what is relayed until then is counted and billed.",

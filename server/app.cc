@@ -43,17 +43,22 @@ std::string Join(const std::vector<std::string>& parts) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config& configured) {
+std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config& configured,
+                                                            Loader loader) {
   const config::Config config = ForHost(configured, HasIpv6());
   std::unique_ptr<App> app(new App);
   app->identity_ = {config.node, config.region, config.edge, kVersion, config.admin.account_series};
   app->max_slots_ = config.metering.slots;
   app->drain_deadline_ = config.drain_deadline;
+  app->loader_ = std::move(loader);
   const auto listeners = UdpListeners(config);
   if (auto free = CheckListenersFree(listeners, StreamListeners(config)); !free) {
     return std::unexpected(free.error());
   }
-  if (auto opened = app->OpenTls(config); !opened) return std::unexpected(opened.error());
+  app->certificate_files_.Watch({config.tls.certificate, config.tls.key});
+  auto streams = app->MakeStreams(config);
+  if (!streams) return std::unexpected(streams.error());
+  app->streams_ = std::move(*streams);
   const std::vector<IpAddress> host = HostAddresses();
   const auto relays = ResolveRelayAddresses(config, host);
   if (!relays) return std::unexpected(relays.error());
@@ -63,6 +68,11 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
       std::make_unique<Directory>(binds, config.relay.ports.first, config.relay.ports.last);
   if (auto opened = app->OpenMetering(config); !opened) return std::unexpected(opened.error());
 
+  app->config_ = config;
+  app->relays_ = *relays;
+  app->host_ = host;
+  app->NoteReload(true);
+  app->NoteCertificate();
   if (auto up = app->BringUp(config, listeners, *relays, host); !up) {
     app->ledger_->Stop();  // so that reports need not take this start for a crash
     return std::unexpected(up.error());
@@ -80,12 +90,10 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   setup.udp_listeners = listeners;
   setup.stream_listeners = StreamListeners(config);
   setup.udp_path = udp_path_ = ChooseUdpPath(config.udp_path, FastestUdpPath());
-  setup.streams = MakeStreamOptions(config);
   connection_limits_ = std::make_unique<ConnectionLimits>(config.limits.connections,
                                                           config.limits.connections_per_address);
-  setup.streams.limits = connection_limits_.get();
-  setup.streams.tls = tls_.get();
-  setup.streams.dtls = dtls_.get();
+  streams_.limits = connection_limits_.get();
+  setup.streams = streams_;
   setup.slots = slots_.get();
   SystemRandom().Fill(setup.nonce_secret);
   if (auto opened = OpenWorkers(config, std::move(setup)); !opened) return opened;
@@ -95,31 +103,6 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   ledger_->Start();
   for (const auto& worker : workers_) worker->Start();
   stopped_ = false;
-  return {};
-}
-
-std::expected<void, std::string> App::OpenTls(const config::Config& config) {
-  const bool has_dtls = std::ranges::any_of(UdpListeners(config), &UdpListenOptions::dtls);
-  if (!has_dtls && std::ranges::none_of(StreamListeners(config), &StreamListenOptions::tls)) {
-    return {};
-  }
-  const auto offers = [&](config::TlsVersion version) {
-    return std::ranges::count(config.tls.versions, version) != 0;
-  };
-  auto tls = TlsContext::Make({.certificate = config.tls.certificate,
-                               .key = config.tls.key,
-                               .offers_12 = offers(config::TlsVersion::k12),
-                               .offers_13 = offers(config::TlsVersion::k13)},
-                              ReadClocks().wall);
-  if (!tls) return std::unexpected(tls.error());
-  tls_ = std::move(*tls);
-  for (const std::string& warning : tls_->warnings()) {
-    Log(LogLevel::kWarning, "tls_certificate_warning", {{"warning", warning}});
-  }
-  if (!has_dtls) return {};
-  auto dtls = DtlsContext::Make(tls_->ToPem());
-  if (!dtls) return std::unexpected(dtls.error());
-  dtls_ = std::move(*dtls);
   return {};
 }
 
@@ -136,15 +119,18 @@ std::expected<void, std::string> App::OpenMetering(const config::Config& config)
   if (!slots) return std::unexpected(slots.error());
   slots_ = std::move(*slots);
   ledger_ = std::make_unique<LedgerThread>(std::move(*ledger), *slots_, config.metering.checkpoint);
-  if (auto ok = OpenCaps(config); !ok) return ok;
+  if (!config.caps.empty()) {
+    auto caps = MakeCaps(config);
+    if (!caps) return std::unexpected(caps.error());
+    if (auto set = ledger_->SetCaps(std::move(*caps)); !set) return set;
+  }
   const uint32_t left = slots_->used();
   if (left > 0) Log(LogLevel::kWarning, "sessions_recovered", {{"sessions", left}});
   ledger_->Recover();
   return {};
 }
 
-std::expected<void, std::string> App::OpenCaps(const config::Config& config) {
-  if (config.caps.empty()) return {};
+std::expected<std::unique_ptr<CapKeeper>, std::string> App::MakeCaps(const config::Config& config) {
   std::optional<RateTable> rates;
   if (!config.metering.rates.empty()) {
     auto loaded = config::LoadRates(config.metering.rates);
@@ -158,8 +144,7 @@ std::expected<void, std::string> App::OpenCaps(const config::Config& config) {
           [this](const std::vector<SessionId>& sessions) {
             for (const auto& worker : workers_) worker->EndSessions(sessions, CloseReason::kQuota);
           }};
-  return ledger_->SetCaps(
-      std::make_unique<CapKeeper>(config.caps, std::move(rates), *slots_, std::move(outcome)));
+  return std::make_unique<CapKeeper>(config.caps, std::move(rates), *slots_, std::move(outcome));
 }
 
 std::expected<void, std::string> App::OpenWorkers(const config::Config& config, WorkerSetup setup) {
@@ -216,10 +201,11 @@ App::~App() { Stop(); }
 
 void App::Drain() {
   if (draining_.exchange(true)) return;
-  drain_ends_at_ = ReadClocks().mono + drain_deadline_;
+  const Duration deadline = drain_deadline_;
+  drain_ends_at_ = ReadClocks().mono + deadline;
   for (const auto& worker : workers_) worker->Drain();
   Log(LogLevel::kInfo, "drain_started",
-      {{"sessions", LiveSessions()}, {"deadline", FormatDuration(drain_deadline_)}});
+      {{"sessions", LiveSessions()}, {"deadline", FormatDuration(deadline)}});
 }
 
 bool App::AllWorkersDrain() const {
@@ -282,16 +268,11 @@ MetricsSource::Gauges App::ReadGauges() const {
           .reservations = directory_->reservations(),
           .slots_in_use = slots_->used(),
           .slots_total = max_slots_,
-          .tls_certificate_expires_s = CertificateExpiry(),
+          .tls_certificate_expires_s = certificate_expires_s_,
           .draining = draining_,
-          .config_last_reload_successful = true};
-}
-
-uint64_t App::CertificateExpiry() const {
-  if (tls_ == nullptr) return 0;
-  const auto since_epoch = tls_->expires_at().time_since_epoch();
-  const int64_t seconds = std::chrono::floor<std::chrono::seconds>(since_epoch).count();
-  return static_cast<uint64_t>(std::max<int64_t>(0, seconds));
+          .config_last_reload_successful = last_reload_ok_,
+          .config_restart_needed = restart_needed_,
+          .config_loaded_s = config_loaded_s_};
 }
 
 bool App::Ready(std::string* why) const {

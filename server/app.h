@@ -3,15 +3,19 @@
 
 #include <atomic>
 #include <expected>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
+#include "server/file_watch.h"
 #include "server/io/connection_limits.h"
 #include "server/io/dtls_context.h"
 #include "server/io/tls_context.h"
 #include "server/ledger_thread.h"
+#include "server/ops/admin_actions.h"
 #include "server/ops/admin_http.h"
 #include "server/ops/metrics_source.h"
 #include "server/worker.h"
@@ -20,12 +24,16 @@ namespace turnpike {
 
 // App owns everything that runs: the directory and the slot file, the ledger thread, the workers
 // and the admin endpoint.
-class App final : public MetricsSource {
+class App final : public MetricsSource, public AdminActions {
  public:
+  // Loader reads the configuration again, for Reload.
+  using Loader = std::function<std::expected<config::Config, std::vector<config::Problem>>()>;
+
   // Start brings the server up. What an earlier process left in the slots is in the ledger before
   // the first listener opens. It fails with one sentence and leaves nothing running. Signals should
   // be blocked before (BlockSignals), since it starts threads.
-  static std::expected<std::unique_ptr<App>, std::string> Start(const config::Config& config);
+  static std::expected<std::unique_ptr<App>, std::string> Start(const config::Config& config,
+                                                                Loader loader);
 
   // The destructor stops a server that runs, as Stop does.
   ~App() override;
@@ -35,7 +43,7 @@ class App final : public MetricsSource {
   // Drain refuses new allocations from now on; those that live go on. The server is not ready any
   // more, and the supervisor stops it when the last has ended, or at drain_ends_at(). A second call
   // changes nothing. Any thread.
-  void Drain();
+  void Drain() override;
   bool draining() const { return draining_; }
   // drain_ends_at is when a drain gives up waiting.
   MonoTime drain_ends_at() const { return drain_ends_at_.load(); }
@@ -47,6 +55,14 @@ class App final : public MetricsSource {
   // EveryWorkerTurned says whether each worker's loop has turned since the last call that said so.
   // The main thread alone may ask.
   bool EveryWorkerTurned();
+
+  // Reload is of AdminActions: listeners, relay addresses and what else needs a restart stay, live
+  // allocations keep their keys, and connections the certificate that they began with.
+  ReloadReport Reload() override;
+
+  // ReloadChangedCertificate reads the certificate again when its files have changed. Call it every
+  // few seconds.
+  void ReloadChangedCertificate();
 
   // Stop takes no more allocations, ends those that live as kDrained, and writes the last
   // checkpoint. It returns false when the ledger refused that one: the totals are then still in the
@@ -74,16 +90,20 @@ class App final : public MetricsSource {
                                            const std::vector<UdpListenOptions>& listeners,
                                            const std::vector<RelayAddress>& relays,
                                            const std::vector<IpAddress>& host);
-  std::expected<void, std::string> OpenTls(const config::Config& config);
   std::expected<void, std::string> OpenMetering(const config::Config& config);
-  std::expected<void, std::string> OpenCaps(const config::Config& config);
+  std::expected<std::unique_ptr<CapKeeper>, std::string> MakeCaps(const config::Config& config);
   std::expected<void, std::string> OpenWorkers(const config::Config& config, WorkerSetup setup);
-  uint64_t CertificateExpiry() const;
+  // app_reload.cc. Adopt serves by `config`, whose keys that need a restart are those in force; it
+  // fails with a sentence and changes nothing. Both are for one thread at a time.
+  std::expected<void, std::string> Adopt(config::Config config);
+  std::expected<StreamOptions, std::string> MakeStreams(const config::Config& config);
+  void NoteReload(bool ok);
+  void NoteCertificate();
   void LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const;
 
   Identity identity_;
   uint32_t max_slots_ = 0;
-  Duration drain_deadline_{};
+  std::atomic<Duration> drain_deadline_{};
   std::atomic<bool> draining_{false};
   std::atomic<MonoTime> drain_ends_at_{MonoTime::max()};
   std::vector<uint64_t> heartbeats_seen_;  // by worker, of the main thread
@@ -93,8 +113,20 @@ class App final : public MetricsSource {
   std::unique_ptr<SlotFile> slots_;
   std::unique_ptr<LedgerThread> ledger_;
   std::unique_ptr<ConnectionLimits> connection_limits_;
-  std::unique_ptr<TlsContext> tls_;    // nullptr: no listener needs it
-  std::unique_ptr<DtlsContext> dtls_;  // likewise
+
+  // What a reload changes, and starts from.
+  std::mutex reload_mutex_;
+  Loader loader_;
+  config::Config config_;  // in force; as all that follows up to the atomics, guarded
+  std::vector<RelayAddress> relays_;
+  std::vector<IpAddress> host_;
+  StreamOptions streams_;
+  FileWatch certificate_files_;
+  std::atomic<bool> last_reload_ok_{true};
+  std::atomic<bool> restart_needed_{false};
+  std::atomic<uint64_t> config_loaded_s_{0};
+  std::atomic<uint64_t> certificate_expires_s_{0};  // 0: there is no TLS
+
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<AdminHttp> admin_;
 };

@@ -50,6 +50,28 @@ std::expected<void, std::string> LedgerThread::SetCaps(std::unique_ptr<CapKeeper
   return {};
 }
 
+void LedgerThread::ReplaceCaps(std::unique_ptr<CapKeeper> caps) {
+  const std::lock_guard lock(mutex_);
+  new_caps_ = std::move(caps);
+}
+
+void LedgerThread::TakeNewCaps() {
+  std::unique_ptr<CapKeeper> caps;
+  {
+    const std::lock_guard lock(mutex_);
+    caps = std::move(new_caps_);
+  }
+  if (caps == nullptr) return;
+  const auto usage = ledger_->UsageSince(BillingPeriodOf(ReadClocks().wall).from);
+  if (usage) {
+    caps->Add(*usage);
+    caps_ = std::move(caps);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  if (new_caps_ == nullptr) new_caps_ = std::move(caps);
+}
+
 void LedgerThread::Recover() { Checkpoint(Kind::kPeriodic); }
 
 void LedgerThread::Start() {
@@ -105,6 +127,7 @@ bool LedgerThread::SlotsRunShort() const {
 
 bool LedgerThread::Checkpoint(Kind kind) {
   const Now before = ReadClocks();
+  TakeNewCaps();
   auto result = kind == Kind::kLast ? ledger_->Finish(slots_, before.wall)
                                     : ledger_->Checkpoint(slots_, before.wall - kLongestTurn);
   const bool good = result.has_value();

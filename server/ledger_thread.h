@@ -33,6 +33,10 @@ class LedgerThread {
   // when the usage of this month so far cannot be read.
   std::expected<void, std::string> SetCaps(std::unique_ptr<CapKeeper> caps);
 
+  // ReplaceCaps does the same while the thread runs, at the next checkpoint that can read the
+  // usage. Any thread.
+  void ReplaceCaps(std::unique_ptr<CapKeeper> caps);
+
   // Recover writes what an earlier process left in the slots, on the calling thread. Call it before
   // Start, and before listeners open. A failure is no reason not to serve: those slots stay as they
   // are until a checkpoint succeeds.
@@ -55,6 +59,7 @@ class LedgerThread {
   void Run();
   bool Checkpoint(Kind kind);
   bool SlotsRunShort() const;
+  void TakeNewCaps();
   void Note(std::expected<CheckpointStats, std::string> result, Duration took, Now now);
   void LogFailure(const std::string& error, uint64_t unpersisted, MonoTime now);
   void Publish();
@@ -71,6 +76,7 @@ class LedgerThread {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
+  std::unique_ptr<CapKeeper> new_caps_;            // guarded by mutex_
   bool stopping_ = false;                          // guarded by mutex_
   bool finish_ = false;                            // guarded by mutex_: with a last checkpoint
   std::shared_ptr<const LedgerStatus> published_;  // guarded by mutex_

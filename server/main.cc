@@ -45,13 +45,13 @@ void PrintSummary(const std::string& path, const config::Config& config) {
               config.admin.address.ToString().c_str());
 }
 
-int Serve(const config::Config& config) {
+int Serve(const std::string& path, const config::Config& config) {
   ConfigureLog(config.log.level, config.log.format);
   BlockSignals();
   DisableCoreDumps();
   RaiseDescriptorLimit();
   const ServiceManager manager = ServiceManager::FromEnvironment();
-  auto app = App::Start(config);
+  auto app = App::Start(config, [path] { return config::Load(path); });
   if (!app) return Fail(app.error());
   Supervisor(**app, manager).Run();
   // Usage that the database did not take is safe in the slot file, so this is a clean end all the
@@ -98,7 +98,7 @@ int Main(int argc, char** argv) {
   const auto config = config::Load(path);
   if (!config) return FailConfig(config.error());
   if (check_health) return CheckRunningServer(*config);
-  if (!check_only) return Serve(*config);
+  if (!check_only) return Serve(path, *config);
   PrintSummary(path, *config);
   return 0;
 }

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::seconds kReportInterval{10};
+constexpr std::chrono::seconds kLookInterval{2};
 
 }  // namespace
 
@@ -23,6 +24,10 @@ void Supervisor::Run() {
     if (signal && OnSignal(*signal)) break;
     const MonoTime now = ReadClocks().mono;
     KeepWatchdogQuiet(now);
+    if (now >= next_look_) {
+      app_.ReloadChangedCertificate();
+      next_look_ = now + kLookInterval;
+    }
     if (app_.draining() && FollowDrain(now)) break;
   }
   manager_.Notify("STOPPING=1\nSTATUS=writes the last checkpoint");
@@ -30,8 +35,7 @@ void Supervisor::Run() {
 
 bool Supervisor::OnSignal(int signal) {
   if (signal == SIGHUP) {
-    Log(LogLevel::kWarning, "reload_ignored",
-        {{"reason", "this server reads its configuration at start only; restart it"}});
+    app_.Reload();
     return false;
   }
   if (signal == SIGTERM && !app_.draining()) {

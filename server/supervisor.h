@@ -9,9 +9,10 @@
 
 namespace turnpike {
 
-// Supervisor serves one App until it shall stop. SIGTERM drains: the server refuses new
-// allocations and runs on until the last one has ended, or for `drain_deadline`. A second SIGTERM,
-// or SIGINT at any time (^C on a terminal: whoever types it wants the prompt back), ends at once.
+// Supervisor serves one App until it shall stop. SIGHUP reloads. SIGTERM drains: the server refuses
+// new allocations and runs on until the last one has ended, or for `drain_deadline`. A second
+// SIGTERM, or SIGINT at any time (^C on a terminal: whoever types it wants the prompt back), ends
+// at once.
 class Supervisor {
  public:
   // Neither is owned.
@@ -30,6 +31,7 @@ class Supervisor {
 
   App& app_;
   const ServiceManager& manager_;
+  MonoTime next_look_ = MonoTime::min();  // at the certificate's files
   std::optional<MonoTime> last_sign_of_life_;
   std::optional<MonoTime> last_report_;
   uint64_t reported_sessions_ = 0;

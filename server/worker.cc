@@ -1,5 +1,7 @@
 #include "server/worker.h"
 
+#include <utility>
+
 namespace turnpike {
 
 Worker::Worker(const WorkerSetup& setup)
@@ -35,16 +37,31 @@ void Worker::Start() {
 }
 
 void Worker::EndSessions(const std::vector<SessionId>& sessions, CloseReason reason) {
-  {
-    const std::lock_guard lock(mutex_);
-    to_end_.emplace_back(sessions, reason);
-  }
-  command_.Send();
+  Post([this, sessions, reason] { driver_.EndSessions(sessions, reason); });
 }
 
 void Worker::Drain() {
   drain_ = true;
   command_.Send();
+}
+
+void Worker::Post(std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  command_.Send();
+}
+
+std::future<void> Worker::Apply(TurnOptions turn, StreamOptions streams) {
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> applied = done->get_future();
+  Post([this, done, turn = std::move(turn), streams = std::move(streams)]() mutable {
+    core_.SetOptions(std::move(turn));
+    driver_.SetStreamOptions(streams);
+    done->set_value();
+  });
+  return applied;
 }
 
 void Worker::Stop() {
@@ -55,12 +72,12 @@ void Worker::Stop() {
 void Worker::Join() { thread_.join(); }
 
 void Worker::OnCommand() {
-  decltype(to_end_) to_end;
+  std::vector<std::function<void()>> tasks;
   {
     const std::lock_guard lock(mutex_);
-    to_end.swap(to_end_);
+    tasks.swap(tasks_);
   }
-  for (const auto& [sessions, reason] : to_end) driver_.EndSessions(sessions, reason);
+  for (const auto& task : tasks) task();
   if (drain_ || stop_) {
     driver_.Drain();
     drains_ = true;

@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <expected>
+#include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -55,6 +57,9 @@ class Worker {
   void Drain();
   void Stop();
 
+  // Apply makes the worker serve by new rules, on its own thread. The future is ready when it does.
+  std::future<void> Apply(TurnOptions turn, StreamOptions streams);
+
   // drains says whether Drain has reached the worker: no new allocation comes from then on.
   bool drains() const { return drains_; }
 
@@ -75,6 +80,8 @@ class Worker {
  private:
   explicit Worker(const WorkerSetup& setup);
   void OnCommand();
+  // Post runs `task` on the worker's thread.
+  void Post(std::function<void()> task);
 
   SystemRandom random_;
   UvLoop loop_;
@@ -82,11 +89,11 @@ class Worker {
   Driver driver_;
   std::vector<UdpListenOptions> listeners_;
   std::vector<StreamListenOptions> stream_listeners_;
-  std::mutex mutex_;
-  std::vector<std::pair<std::vector<SessionId>, CloseReason>> to_end_;  // guarded by mutex_
   std::atomic<bool> drain_{false};
   std::atomic<bool> drains_{false};
   std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::vector<std::function<void()>> tasks_;  // guarded by mutex_
   UvAsync command_;
   std::thread thread_;
 };

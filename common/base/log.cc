@@ -5,6 +5,7 @@
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <atomic>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -17,7 +18,7 @@ constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v";
 
 struct Logger {
   spdlog::logger spdlog{"turnpike", std::make_shared<spdlog::sinks::stdout_sink_mt>()};
-  LogFormat format = LogFormat::kJson;
+  std::atomic<LogFormat> format = LogFormat::kJson;
 
   Logger() { Configure(LogLevel::kInfo, LogFormat::kJson); }
 
@@ -44,7 +45,8 @@ void Logger::Configure(LogLevel threshold, LogFormat new_format) {
   // A relay logs rarely, and the last line before a crash is the one that matters.
   spdlog.flush_on(spdlog::level::trace);
   spdlog.set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      format == LogFormat::kJson ? kJsonPattern : kTextPattern, spdlog::pattern_time_type::utc));
+      new_format == LogFormat::kJson ? kJsonPattern : kTextPattern,
+      spdlog::pattern_time_type::utc));
 }
 
 Logger& TheLogger() {

@@ -31,7 +31,7 @@ struct LogField {
 };
 
 // ConfigureLog sets the threshold and the shape of what follows; the default is info, JSON. Lines
-// go to standard output. Call it before threads start.
+// go to standard output. Any thread may call it.
 void ConfigureLog(LogLevel threshold, LogFormat format);
 
 // Log writes the event `name` (lower snake case, stable: operators search for it) with `fields`.

@@ -42,6 +42,8 @@ struct Cap {
   std::optional<Amount> money;
   std::vector<uint32_t> warn_at = {80, 95, 100};  // percent
   CapAction action = CapAction::kWarn;
+
+  friend bool operator==(const Cap&, const Cap&) = default;
 };
 
 }  // namespace turnpike

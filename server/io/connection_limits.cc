@@ -14,6 +14,12 @@ IpAddress ConnectionLimits::KeyOf(const IpAddress& client) {
   return IpAddress::V6(prefix);
 }
 
+void ConnectionLimits::SetLimits(uint32_t total, uint32_t per_address) {
+  const std::lock_guard lock(mutex_);
+  max_total_ = total;
+  max_per_address_ = per_address;
+}
+
 ConnectionLimits::Verdict ConnectionLimits::Admit(const IpAddress& client) {
   const IpAddress key = KeyOf(client);
   const std::lock_guard lock(mutex_);

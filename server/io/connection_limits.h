@@ -19,6 +19,9 @@ class ConnectionLimits {
   ConnectionLimits(uint32_t total, uint32_t per_address)
       : max_total_(total), max_per_address_(per_address) {}
 
+  // SetLimits changes them. Connections beyond a lower limit stay.
+  void SetLimits(uint32_t total, uint32_t per_address);
+
   // Admit counts a connection from `client` unless a limit is reached. An IPv6 address counts with
   // its /64: that is what one host has.
   Verdict Admit(const IpAddress& client);
@@ -31,9 +34,9 @@ class ConnectionLimits {
  private:
   static IpAddress KeyOf(const IpAddress& client);
 
-  const uint32_t max_total_;
-  const uint32_t max_per_address_;
   mutable std::mutex mutex_;
+  uint32_t max_total_;
+  uint32_t max_per_address_;
   uint32_t total_ = 0;
   std::map<IpAddress, uint32_t> by_address_;  // strangers choose addresses: no hash to collide
 };

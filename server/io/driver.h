@@ -49,6 +49,12 @@ class Driver final : public TransportHost,
   // ListenStream does the same for TCP and TLS.
   std::expected<TransportAddress, std::string> ListenStream(const StreamListenOptions& options);
 
+  // SetStreamOptions changes them; connections keep the certificate that they began with.
+  void SetStreamOptions(const StreamOptions& options) {
+    streams_.SetOptions(options);
+    dtls_.SetOptions(options);
+  }
+
   // Drain refuses new allocations from now on. CloseAll ends all with `reason`: when it returns,
   // their slots are closed with final totals.
   void Drain();

@@ -11,8 +11,10 @@ namespace turnpike {
 
 // Client is one session and what the hub knows of it.
 struct DtlsHub::Client {
-  Client(const DtlsContext& context, const DtlsHello& hello) : session(context, hello) {}
+  Client(std::shared_ptr<const DtlsContext> dtls, const DtlsHello& hello)
+      : context(std::move(dtls)), session(*context, hello) {}
 
+  std::shared_ptr<const DtlsContext> context;  // outlives the session
   DtlsSession session;
   turnpike::Client name;
   LinkId listener;
@@ -55,6 +57,11 @@ void DtlsHub::OnDatagram(LinkId listener, const FiveTuple& tuple, std::span<uint
   if (client != nullptr) Receive(*client, bytes);
 }
 
+void DtlsHub::SetOptions(const StreamOptions& options) {
+  TP_CHECK(options.limits == options_.limits);
+  options_ = options;
+}
+
 bool DtlsHub::Admit(const IpAddress& ip) {
   if (options_.limits == nullptr) return true;
   const auto verdict = options_.limits->Admit(ip);
@@ -76,7 +83,7 @@ DtlsHub::Client* DtlsHub::Adopt(LinkId listener, const FiveTuple& tuple, const D
     record = free_records_.back();
     free_records_.pop_back();
   }
-  clients_[record] = std::make_unique<Client>(*options_.dtls, hello);
+  clients_[record] = std::make_unique<Client>(options_.dtls, hello);
   Client& client = *clients_[record];
   client.name = {tuple, NewLink()};
   client.listener = listener;

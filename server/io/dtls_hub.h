@@ -64,11 +64,12 @@ class DtlsHub {
   // SendStun sends a STUN message to the client of the session `link`, if there is one.
   void SendStun(LinkId link, ByteSpan message);
 
-  // Reap, EndAll, NextDeadline and OnTimer are as in StreamHub.
+  // Reap, EndAll, NextDeadline, OnTimer and SetOptions are as in StreamHub.
   bool Reap();
   void EndAll();
   std::optional<MonoTime> NextDeadline() const;
   void OnTimer(MonoTime now);
+  void SetOptions(const StreamOptions& options);
 
   size_t size() const { return by_link_.size(); }
 
@@ -91,7 +92,7 @@ class DtlsHub {
   StreamHost& host_;
   DtlsPort& port_;
   StreamStats& stats_;
-  const StreamOptions options_;
+  StreamOptions options_;
   SystemRandom random_;
   DtlsCookies cookies_;
   std::vector<std::unique_ptr<Client>> clients_;  // by record; some are empty

@@ -36,6 +36,11 @@ std::expected<TransportAddress, std::string> StreamHub::Listen(const StreamListe
   return listeners_.back()->address();
 }
 
+void StreamHub::SetOptions(const StreamOptions& options) {
+  TP_CHECK(options.limits == options_.limits);
+  options_ = options;
+}
+
 LinkId StreamHub::NewLink() {
   do {
     last_link_ = last_link_ + 1 == kFirstDtlsSession ? kFirstConnection : last_link_ + 1;

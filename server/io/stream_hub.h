@@ -58,6 +58,9 @@ class StreamHub {
   // EndAll stops listening and ends every connection; Reap takes them down.
   void EndAll();
 
+  // SetOptions changes what new connections get, and the patience with all. `limits` stays.
+  void SetOptions(const StreamOptions& options);
+
   // NextDeadline returns when OnTimer has work; early calls do no harm.
   std::optional<MonoTime> NextDeadline() const;
   void OnTimer(MonoTime now);
@@ -94,7 +97,7 @@ class StreamHub {
   StreamHost& host_;
   ForwardReports& reports_;
   StreamStats& stats_;
-  const StreamOptions options_;
+  StreamOptions options_;
   std::vector<std::unique_ptr<StreamListener>> listeners_;
   std::vector<std::unique_ptr<StreamConnection>> connections_;  // by record; some are empty
   std::vector<uint32_t> free_records_;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 
 #include "common/base/time.h"
 #include "common/net/transport_address.h"
@@ -21,16 +22,17 @@ struct StreamListenOptions {
   bool tls = false;
 };
 
-// StreamOptions holds for all stream connections and DTLS sessions of a worker. The pointers are
-// not owned.
+// StreamOptions holds for all stream connections and DTLS sessions of a worker. `limits` is not
+// owned.
 struct StreamOptions {
   Duration first_message_timeout = std::chrono::seconds(10);  // TLS handshake included
   Duration idle_timeout = std::chrono::seconds(60);           // while there is no allocation
   Duration write_timeout = std::chrono::seconds(30);          // without the client reading
   size_t write_queue_bytes = 256 << 10;                       // at least the largest message
   ConnectionLimits* limits = nullptr;                         // of all workers; nullptr: none
-  TlsContext* tls = nullptr;                                  // for listeners with `tls`
-  DtlsContext* dtls = nullptr;                                // for UDP listeners with `dtls`
+  // For listeners with `tls` or `dtls`. Connections and sessions keep what they began with.
+  std::shared_ptr<const TlsContext> tls;
+  std::shared_ptr<const DtlsContext> dtls;
 };
 
 }  // namespace turnpike

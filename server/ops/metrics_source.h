@@ -51,6 +51,8 @@ class MetricsSource {
     uint64_t tls_certificate_expires_s = 0;  // Unix time; 0: there is no TLS
     bool draining = false;
     bool config_last_reload_successful = true;
+    bool config_restart_needed = false;
+    uint64_t config_loaded_s = 0;  // Unix time
   };
   virtual Gauges ReadGauges() const = 0;
 

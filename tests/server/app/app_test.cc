@@ -46,7 +46,7 @@ TEST_CASE(
   const TestDirectory directory;
   const config::Config config = TestConfig(directory);
   {
-    const auto app = App::Start(config);
+    const auto app = App::Start(config, nullptr);
     REQUIRE_MESSAGE(app.has_value(), (app ? "" : app.error()));
     std::string why;
     CHECK((*app)->Ready(&why));
@@ -66,7 +66,7 @@ TEST_CASE(
     REQUIRE((*app)->Ledger()->billable.size() == 1);
     CHECK((*app)->Ledger()->billable[0].payload_bytes == std::array<uint64_t, 2>{5, 5});
   }
-  const auto again = App::Start(config);
+  const auto again = App::Start(config, nullptr);
   REQUIRE(again.has_value());
   CHECK((*again)->Ledger()->billable[0].payload_bytes == std::array<uint64_t, 2>{5, 5});
 }
@@ -83,18 +83,58 @@ TEST_CASE("what an earlier process left in the slots is in the ledger when the s
     info.started_at = ReadClocks().wall;
     slots->Acquire(info)->Add(Direction::kClientToPeer, 77, 81, BucketOf(ReadClocks().wall));
   }
-  const auto app = App::Start(config);
+  const auto app = App::Start(config, nullptr);
   REQUIRE_MESSAGE(app.has_value(), (app ? "" : app.error()));
   REQUIRE((*app)->Ledger()->billable.size() == 1);
   CHECK((*app)->Ledger()->billable[0].payload_bytes[0] == 77);
   CHECK((*app)->ReadGauges().slots_in_use == 0);
 }
 
+TEST_CASE("a reload changes all that it can, names what waits, and nothing when it fails") {
+  const TestDirectory directory;
+  config::Config file = TestConfig(directory);
+  std::vector<config::Problem> problems;
+  const auto app =
+      App::Start(file, [&]() -> std::expected<config::Config, std::vector<config::Problem>> {
+        if (!problems.empty()) return std::unexpected(problems);
+        return file;
+      });
+  REQUIRE(app.has_value());
+  CHECK((*app)->Reload().changes.empty());
+
+  TestSocket peer(Address("127.0.0.1:0"));
+  LiveClient before(Address("127.0.0.1:0"), (*app)->listeners()[0], Alice());
+  Call(before, peer, "hello");
+  file.auth.users = {{"bob", "pw", "globex", ""}};
+  file.limits.max_lifetime = std::chrono::hours(2);
+  file.workers = 3;
+  const ReloadReport report = (*app)->Reload();
+  CHECK(report.ok());
+  CHECK(report.changes ==
+        std::vector<std::string>{"auth.users: +bob -alice", "limits.max_lifetime: 1h -> 2h"});
+  CHECK(report.needs_restart == std::vector<std::string>{"workers: 2 -> 3"});
+  CHECK((*app)->Workers().size() == 2);
+  CHECK((*app)->ReadGauges().config_restart_needed);
+  // The call goes on under its keys.
+  before.SendTo(peer.address(), "still here");
+  CHECK(peer.Receive().bytes == "still here");
+  before.turn().BindChannel(PeerAddress(Address("127.0.0.1:9")), LiveClient::Now());
+  CHECK(before.Await<ChannelBound>().has_value());
+
+  problems = {{"turnpike.yaml", 3, "limits", "unknown key `max`"}};
+  CHECK((*app)->Reload().problems ==
+        std::vector<std::string>{"turnpike.yaml:3: limits: unknown key `max`"});
+  CHECK_FALSE((*app)->ReadGauges().config_last_reload_successful);
+  problems.clear();
+  CHECK((*app)->Reload().changes.empty());
+  CHECK((*app)->ReadGauges().config_last_reload_successful);
+}
+
 TEST_CASE("a start that fails says why in one sentence and leaves nothing behind") {
   const TestDirectory directory;
   config::Config config = TestConfig(directory);
   const auto error_of = [&] {
-    const auto app = App::Start(config);
+    const auto app = App::Start(config, nullptr);
     return app ? std::string("started") : app.error();
   };
   const auto contains = [&](const char* text) {
@@ -117,7 +157,7 @@ TEST_CASE("a start that fails says why in one sentence and leaves nothing behind
   CHECK(contains("/file"));
   config.metering.directory = directory.path() + "/metering";
 
-  const auto first = App::Start(config);
+  const auto first = App::Start(config, nullptr);
   REQUIRE(first.has_value());
   CHECK(error_of() != "started");  // one server per directory
 }

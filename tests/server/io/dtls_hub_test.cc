@@ -19,7 +19,7 @@ struct HubWorld final : public DtlsPort {
   explicit HubWorld(ConnectionLimits* limits = nullptr)
       : tls(*TlsContext::Make({}, WallTime(seconds(1'800'000'000)))),
         context(*DtlsContext::Make(tls->ToPem())),
-        hub(host, *this, stats, {.limits = limits, .dtls = context.get()}) {}
+        hub(host, *this, stats, {.limits = limits, .tls = nullptr, .dtls = context}) {}
 
   void SendDatagram(LinkId listener, const FiveTuple& tuple, std::vector<uint8_t> bytes) override {
     CHECK(listener == kListener);
@@ -57,7 +57,7 @@ struct HubWorld final : public DtlsPort {
   uint64_t Open() const { return stats.connections[static_cast<size_t>(Transport::kDtls)].Get(); }
 
   std::unique_ptr<TlsContext> tls;
-  std::unique_ptr<DtlsContext> context;
+  std::shared_ptr<DtlsContext> context;
   FakeStreamHost host;
   StreamStats stats;
   std::map<TransportAddress, std::vector<std::vector<uint8_t>>> sent;

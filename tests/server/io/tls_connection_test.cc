@@ -41,7 +41,7 @@ struct TlsHubWorld {
   StreamOptions Options() {
     StreamOptions options;
     options.write_queue_bytes = 128 << 10;
-    options.tls = context.get();
+    options.tls = context;
     return options;
   }
   uint64_t Handshakes(TlsHandshake result) const {
@@ -51,7 +51,7 @@ struct TlsHubWorld {
     return world.stats.connections[static_cast<size_t>(transport)].Get();
   }
 
-  std::unique_ptr<TlsContext> context;
+  std::shared_ptr<TlsContext> context;
   StreamWorld world;
 };
 

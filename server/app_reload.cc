@@ -1,0 +1,145 @@
+// How a running server takes up a changed configuration or certificate.
+#include <algorithm>
+#include <utility>
+
+#include "common/base/log.h"
+#include "config/diff.h"
+#include "server/app.h"
+#include "server/io/clock.h"
+#include "server/io/udp_socket.h"
+#include "server/setup.h"
+
+namespace turnpike {
+namespace {
+
+// A worker that is stuck for longer than this takes the rules up when it goes on.
+constexpr std::chrono::seconds kPatience{2};
+
+std::string Join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
+  return text;
+}
+
+}  // namespace
+
+ReloadReport App::Reload() {
+  const std::lock_guard lock(reload_mutex_);
+  ReloadReport report;
+  auto loaded = loader_();
+  if (loaded) {
+    const config::Config wanted = ForHost(std::move(*loaded), HasIpv6());
+    for (const config::Change& change : config::Diff(config_, wanted)) {
+      (change.needs_restart ? report.needs_restart : report.changes).push_back(change.ToString());
+    }
+    if (auto adopted = Adopt(config::TakeReloadable(config_, wanted)); !adopted) {
+      report = {.problems = {adopted.error()}, .changes = {}, .needs_restart = {}};
+    }
+  } else {
+    for (const config::Problem& problem : loaded.error()) {
+      report.problems.push_back(problem.ToString());
+    }
+  }
+  NoteReload(report.ok());
+  if (!report.ok()) {
+    Log(LogLevel::kError, "config_reload_failed",
+        {{"problems", Join(report.problems)}, {"kept", "the configuration before"}});
+    return report;
+  }
+  restart_needed_ = !report.needs_restart.empty();
+  Log(LogLevel::kInfo, "config_reloaded", {{"changes", Join(report.changes)}});
+  if (restart_needed_) {
+    Log(LogLevel::kWarning, "config_needs_restart", {{"changes", Join(report.needs_restart)}});
+  }
+  return report;
+}
+
+void App::ReloadChangedCertificate() {
+  const std::lock_guard lock(reload_mutex_);
+  if (!certificate_files_.HasSettled()) return;
+  const auto adopted = Adopt(config_);
+  NoteReload(adopted.has_value());
+  if (adopted) {
+    Log(LogLevel::kInfo, "certificate_reloaded", {{"certificate", config_.tls.certificate}});
+  } else {
+    Log(LogLevel::kError, "certificate_reload_failed",
+        {{"error", adopted.error()}, {"kept", "the certificate before"}});
+  }
+}
+
+void App::NoteReload(bool ok) {
+  last_reload_ok_ = ok;
+  if (!ok) return;
+  const auto now = std::chrono::floor<std::chrono::seconds>(ReadClocks().wall);
+  config_loaded_s_ = static_cast<uint64_t>(now.time_since_epoch().count());
+}
+
+void App::NoteCertificate() {
+  if (streams_.tls == nullptr) return;
+  const auto since_epoch = streams_.tls->expires_at().time_since_epoch();
+  const int64_t expires = std::chrono::floor<std::chrono::seconds>(since_epoch).count();
+  certificate_expires_s_ = static_cast<uint64_t>(std::max<int64_t>(0, expires));
+}
+
+std::expected<void, std::string> App::Adopt(config::Config config) {
+  // All that can fail comes first.
+  FileWatch files;  // from before they are read: what changes after that is noticed
+  files.Watch({config.tls.certificate, config.tls.key});
+  auto streams = MakeStreams(config);
+  if (!streams) return std::unexpected(streams.error());
+  auto caps = MakeCaps(config);
+  if (!caps) return std::unexpected(caps.error());
+  certificate_files_ = std::move(files);
+
+  streams_ = std::move(*streams);
+  NoteCertificate();
+  connection_limits_->SetLimits(config.limits.connections, config.limits.connections_per_address);
+  const TurnOptions turn = MakeTurnOptions(config, relays_, host_);
+  std::vector<std::future<void>> applied;
+  for (const auto& worker : workers_) applied.push_back(worker->Apply(turn, streams_));
+  for (const auto& each : applied) each.wait_for(kPatience);
+  // Also without caps: the old ones then let go of whom they hold back.
+  if (!config.caps.empty() || !config_.caps.empty()) ledger_->ReplaceCaps(std::move(*caps));
+  drain_deadline_ = config.drain_deadline;
+  ConfigureLog(config.log.level, config.log.format);
+  config_ = std::move(config);
+  return {};
+}
+
+std::expected<StreamOptions, std::string> App::MakeStreams(const config::Config& config) {
+  StreamOptions streams = MakeStreamOptions(config);
+  streams.limits = connection_limits_.get();
+  const bool has_dtls = std::ranges::any_of(UdpListeners(config), &UdpListenOptions::dtls);
+  if (!has_dtls && std::ranges::none_of(StreamListeners(config), &StreamListenOptions::tls)) {
+    return streams;
+  }
+  const config::Config::Tls& tls = config.tls;
+  // Made up anew, a certificate would make clients that have pinned it fail for nothing.
+  if (streams_.tls != nullptr && tls.certificate.empty() && config_.tls.certificate.empty() &&
+      tls.versions == config_.tls.versions) {
+    streams.tls = streams_.tls;
+    streams.dtls = streams_.dtls;
+    return streams;
+  }
+  const auto offers = [&](config::TlsVersion version) {
+    return std::ranges::count(tls.versions, version) != 0;
+  };
+  auto made = TlsContext::Make({.certificate = tls.certificate,
+                                .key = tls.key,
+                                .offers_12 = offers(config::TlsVersion::k12),
+                                .offers_13 = offers(config::TlsVersion::k13)},
+                               ReadClocks().wall);
+  if (!made) return std::unexpected(made.error());
+  if (has_dtls) {
+    auto dtls = DtlsContext::Make((*made)->ToPem());
+    if (!dtls) return std::unexpected(dtls.error());
+    streams.dtls = std::move(*dtls);
+  }
+  for (const std::string& warning : (*made)->warnings()) {
+    Log(LogLevel::kWarning, "tls_certificate_warning", {{"warning", warning}});
+  }
+  streams.tls = std::move(*made);
+  return streams;
+}
+
+}  // namespace turnpike
