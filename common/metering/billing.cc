@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "common/base/log.h"
+#include "common/metering/billing_invoices.h"
 #include "common/metering/ledger_schema.h"
 #include "common/metering/split.h"
 
@@ -325,15 +326,23 @@ std::expected<CloseResult, std::string> ClosePeriod(const BillingRequest& reques
   if (auto ok = BookLate(request, *ledger, late, month.name, **file, result); !ok) {
     return std::unexpected(ok.error());
   }
+  std::map<std::string, int64_t> billable;  // by account
   for (const auto& [key, counts] : ReadUsage(*ledger->database, month)) {
     BillingEntry entry = MakeEntry(request, *ledger, EntryKind::kUsage, month.name);
+    billable[std::get<0>(key)] += Billable(counts);
     SetUsage(entry, key, counts);
     (*file)->Append(std::move(entry));
     ++result.rows;
     result.billable_bytes += Billable(counts);
   }
   BillingEntry close = MakeEntry(request, *ledger, EntryKind::kClose, month.name);
+  if (request.rates != nullptr) {
+    const auto invoices = FreezeInvoices(request, close, billable, **file);
+    if (!invoices) return std::unexpected(invoices.error());
+    result.invoices = *invoices;
+  }
   close.detail = nlohmann::json{{"rows", result.rows},
+                                {"invoices", result.invoices},
                                 {"corrections", result.corrections},
                                 {"billable_bytes", result.billable_bytes},
                                 {"grace", FormatDuration(request.grace)}}

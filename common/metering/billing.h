@@ -12,6 +12,7 @@
 #include "common/base/sha256.h"
 #include "common/base/time.h"
 #include "common/metering/billing_file.h"
+#include "common/metering/rate_card.h"
 #include "common/metering/usage.h"
 
 namespace turnpike {
@@ -59,8 +60,10 @@ struct BillingRequest {
   std::string reason;  // of corrections
   Duration grace{};
   WallTime now{};
-  bool allow_less = false;  // corrections may take back what the ledger has no more
-  std::string vfs;          // for tests
+  bool allow_less = false;           // corrections may take back what the ledger has no more
+  const RateTable* rates = nullptr;  // when set, closing freezes every account's invoice
+  std::string rates_hash;            // SHA-256 of the file of rates, as hexadecimal digits
+  std::string vfs;                   // for tests
 };
 
 // CloseResult says what closing did.
@@ -68,6 +71,7 @@ struct CloseResult {
   bool was_closed = false;     // before: nothing was changed
   uint64_t rows = 0;           // of usage, frozen
   uint64_t corrections = 0;    // of earlier periods
+  uint64_t invoices = 0;       // frozen line by line
   uint64_t late = 0;           // rows of closed periods that changed and are not corrected yet
   int64_t billable_bytes = 0;  // of the rows and the corrections
   Sha256Digest head{};         // of the chain: note it down, and hold it against `usage verify`

@@ -70,6 +70,23 @@ TEST_CASE("a month is closed, late data is corrected, and all of it is verified"
   CHECK(Has(result, "the ledger is NOT in order"));
 }
 
+TEST_CASE("a month is closed with its invoices") {
+  BillingWorld world;
+  world.Use("acme", 1'500'000'000, "2026-10-20");
+  world.Now("2026-11-05");
+  const TempFile rates(
+      "currency: EUR\nseller: {name: Example}\ncards:\n"
+      "  - {id: a, effective_from: 2026-01-01, prices: [{price: 0.40}]}\n");
+  const std::string close =
+      "usage close 2026-10 --ledger " + world.directory.path() + " --rates " + rates.path();
+  Result result = RunTurnpike(close + "-missing");
+  CHECK(result.status == 1);
+  result = RunTurnpike(close);
+  CHECK_MESSAGE(result.status == 0, result.out);
+  CHECK(Has(result, "1500000000 billable bytes, 1 invoices\n"));
+  CHECK(Has(RunTurnpike("usage verify --ledger " + world.directory.path()), "ok    chain"));
+}
+
 TEST_CASE("ledgers are merged into a file that every command reads") {
   BillingWorld world;
   world.Use("acme", 100, "2026-10-20");

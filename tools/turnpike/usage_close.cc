@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "common/metering/billing_columns.h"
 #include "common/metering/output.h"
 #include "tools/turnpike/usage_commands.h"
+#include "tools/turnpike/usage_common.h"
 
 namespace turnpike {
 namespace {
@@ -24,13 +26,9 @@ struct Options {
   std::string reason = "late data";
   std::string grace = "3d";
   std::string format = "table";
+  std::string rates;
   bool allow_less = false;
 };
-
-int Complain(const std::string& error) {
-  std::cerr << "turnpike: " << error << "\n";
-  return 1;
-}
 
 // UserName is who runs this: what an actor is unless told otherwise.
 std::string UserName() {
@@ -59,9 +57,7 @@ int RunPeriods(const Options& options) {
   if (!format) return Complain("--format: " + format.error());
   const auto periods = ListPeriods(*request);
   if (!periods) return Complain(periods.error());
-  const auto writer = *format == ReportFormat::kTable ? MakeTableWriter(std::cout)
-                      : *format == ReportFormat::kCsv ? MakeCsvWriter(std::cout)
-                                                      : MakeJsonWriter(std::cout);
+  const auto writer = MakeRowWriter(*format, std::cout);
   ReportScope scope;
   scope.complete = true;
   for (const PeriodStatus& period : *periods) {
@@ -81,8 +77,7 @@ int RunPeriods(const Options& options) {
     total.billable_bytes += period.totals.billable_bytes();
   }
   writer->End(total);
-  std::cout.flush();
-  return std::cout.good() ? 0 : Complain("cannot write to standard output");
+  return Finish();
 }
 
 void PrintHead(const CloseResult& result) {
@@ -90,11 +85,25 @@ void PrintHead(const CloseResult& result) {
             << "\n(keep it: turnpike usage verify --head HASH proves that nothing was removed)\n";
 }
 
+// ReadWhole returns what is in the file, for its hash; loading it has found it readable.
+std::string ReadWhole(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 int RunClose(const Options& options) {
-  const auto request = MakeRequest(options);
+  auto request = MakeRequest(options);
   if (!request) return Complain(request.error());
   const auto month = ParseMonth(options.month);
   if (!month) return Complain(month.error());
+  std::optional<RateTable> rates;
+  if (!options.rates.empty()) {
+    rates = LoadRatesOrPrintProblems(
+        options.rates, config::RatedTime{BucketStart(month->first), BucketStart(month->end)});
+    if (!rates) return 1;
+    request->rates = &*rates;
+    request->rates_hash = FormatDigest(Sha256(ReadWhole(options.rates)));
+  }
   const auto result = ClosePeriod(*request, *month);
   if (!result) return Complain(result.error());
   if (result->was_closed) {
@@ -102,7 +111,7 @@ int RunClose(const Options& options) {
   } else {
     std::cout << month->name << " is closed: " << result->rows << " rows of usage, "
               << result->corrections << " corrections of earlier periods, "
-              << result->billable_bytes << " billable bytes\n";
+              << result->billable_bytes << " billable bytes, " << result->invoices << " invoices\n";
   }
   if (result->late > 0) {
     std::cout << result->late
@@ -128,13 +137,6 @@ int RunCorrect(const Options& options) {
   return 0;
 }
 
-void AddLedger(CLI::App& command, Options& options) {
-  command
-      .add_option("--ledger", options.ledger, "The server's metering.directory, or a merged file")
-      ->type_name("DIRECTORY")
-      ->required();
-}
-
 void AddActor(CLI::App& command, Options& options) {
   command.add_option("--actor", options.actor, "Who does this; the user's name without it")
       ->type_name("NAME");
@@ -154,7 +156,7 @@ void AddGrace(CLI::App& command, Options& options) {
 void AddPeriodCommands(CLI::App& usage, int* exit_status) {
   const auto options = std::make_shared<Options>();
   CLI::App* const periods = usage.add_subcommand("periods", "Months: open, grace, ready or closed");
-  AddLedger(*periods, *options);
+  AddLedgerOption(*periods, options->ledger);
   AddGrace(*periods, *options);
   periods->add_option("--format", options->format, "table, csv or json")
       ->type_name("FORMAT")
@@ -164,14 +166,16 @@ void AddPeriodCommands(CLI::App& usage, int* exit_status) {
   CLI::App* const close = usage.add_subcommand(
       "close", "Freeze a month's usage; also books what came late to earlier ones");
   close->add_option("month", options->month, "2026-11")->type_name("MONTH")->required();
-  AddLedger(*close, *options);
+  AddLedgerOption(*close, options->ledger);
   AddActor(*close, *options);
   AddGrace(*close, *options);
+  close->add_option("--rates", options->rates, "Also freeze each account's invoice by these rates")
+      ->type_name("FILE");
   close->callback([options, exit_status] { *exit_status = RunClose(*options); });
 
   CLI::App* const correct = usage.add_subcommand(
       "correct", "Book what came late to closed months into the next open one");
-  AddLedger(*correct, *options);
+  AddLedgerOption(*correct, options->ledger);
   AddActor(*correct, *options);
   correct->add_flag("--allow-less", options->allow_less, "Also credit what the ledger has no more");
   correct->callback([options, exit_status] { *exit_status = RunCorrect(*options); });

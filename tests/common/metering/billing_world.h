@@ -8,11 +8,9 @@
 #include "common/metering/billing.h"
 #include "common/metering/verify.h"
 #include "tests/common/metering/metering_world.h"
+#include "tests/common/metering/rate_tables.h"
 
 namespace turnpike::metering_test {
-
-// At returns an instant of UTC from `2026-12-04` or `2026-12-04T10:00Z`.
-inline WallTime At(const std::string& text) { return *ParseDate(text); }
 
 // BillingWorld is a world at work, and an actor who closes its months with a grace of three days.
 struct BillingWorld {
