@@ -75,7 +75,9 @@ const std::vector<Library>& Libraries() {
         "server/io/system_random.cc", "tools/load/tls"}},
       {"gnutls/", "GnuTLS", {"server/io/dtls"}},
       {"prometheus/", "prometheus-cpp", {"server/ops/"}},
-      {"civetweb.h", "civetweb", {"server/ops/"}},
+      // http_get.cc: the HTTP client that civetweb has as well; libraries for HTTP alone bring
+      // OpenSSL.
+      {"civetweb.h", "civetweb", {"server/ops/", "tools/turnpike/http_get.cc"}},
       {"CivetServer.h", "civetweb", {"server/ops/"}},
       {"spdlog/", "spdlog", {"common/base/log.cc"}},
       {"doctest/", "doctest", {"tests/"}},

@@ -7,13 +7,11 @@
 #include <tuple>
 
 #include "common/base/log.h"
+#include "common/metering/account_label.h"
 #include "common/stun/message.h"
 
 namespace turnpike {
 namespace {
-
-// The account that stands for all those beyond the cap.
-constexpr std::string_view kOtherAccounts = "_other";
 
 // Codes that a TURN server answers in normal service. They are shown from the start, so that the
 // first error of a kind is an increase and not the birth of a series.
@@ -381,14 +379,6 @@ std::string RenderMetrics(const MetricsSource& source) {
     row.read(scrape, writer);
   }
   return writer.text();
-}
-
-std::string AccountLabel(std::string_view account) {
-  // EscapeText keeps different accounts apart. An account that is really called `_other` becomes a
-  // text that no other account can have: EscapeText never writes \x5F, since `_` is printable, and
-  // writes a backslash of the account's own as \x5C.
-  if (account == kOtherAccounts) return "\\x5Fother";
-  return EscapeText(account);
 }
 
 }  // namespace turnpike

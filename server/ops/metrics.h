@@ -42,8 +42,4 @@ std::string RenderMetrics(const MetricsSource& source);
 // kMetricsContentType is what goes with it.
 inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-// AccountLabel is the text that stands for `account` in a label. Different accounts get different
-// texts, and none gets `_other`, which stands for all accounts beyond the cap.
-std::string AccountLabel(std::string_view account);
-
 }  // namespace turnpike

@@ -35,4 +35,11 @@ def run(ctx: Context) -> None:
         check(name in names, f"there is no metric {name}")
     for path, status in (("/livez", 200), ("/readyz", 200), ("/nowhere", 404)):
         check_equal(server.get(path)[0], status, f"GET {path}")
+    # What the server shows is what its ledger holds, and the ledger agrees with itself.
+    metrics = f"http://127.0.0.1:{server.admin_port}/metrics"
+    done = ctx.cli("usage", "reconcile", "--ledger", server.state, "--prometheus", metrics)
+    check(b"difference 0: 2 series, 6000 billable bytes" in done.stdout,
+          f"usage reconcile says {done.stdout!r}")
+    check(b"the ledger agrees with itself" in
+          ctx.cli("usage", "verify", "--ledger", server.state).stdout, "usage verify")
     server.stop()

@@ -110,6 +110,31 @@ TEST_CASE("ledgers are merged into a file that every command reads") {
   CHECK(Has(result, "usage.db was not made by a merge of this release"));
 }
 
+TEST_CASE("a ledger is held against metrics and against another ledger") {
+  BillingWorld world;
+  world.Use("acme", 100, "2026-10-20");
+  world.Now("2026-10-25");
+  const std::string command = "usage reconcile --ledger " + world.directory.path();
+  const std::string series =
+      "turn_billable_bytes_total{account=\"acme\",region=\"us1\",direction=\"client_to_peer\"} ";
+  const TempFile right(series + "100\n");
+  const TempFile wrong(series + "90\n");
+  Result result = RunTurnpike(command + " --prometheus " + right.path());
+  CHECK(result.status == 0);
+  CHECK(Has(result, "difference 0: 1 series, 100 billable bytes on both sides"));
+  CHECK(RunTurnpike(command + " --prometheus file://" + right.path()).status == 0);
+  CHECK(RunTurnpike(command + " --prometheus - < " + right.path()).status == 0);
+  result = RunTurnpike(command + " --prometheus " + wrong.path());
+  CHECK(result.status == 1);
+  CHECK(Has(result, "acme\tus1\tclient_to_peer\t100\t90\t+10\n"));
+  CHECK(RunTurnpike(command + " --with " + world.directory.path()).status == 0);
+  CHECK(Has(RunTurnpike(command), "name one of --prometheus and --with"));
+  CHECK(Has(RunTurnpike(command + " --prometheus /nowhere"), "cannot read /nowhere"));
+  CHECK(Has(RunTurnpike(command + " --prometheus https://x"), "is not http://HOST"));
+  CHECK(Has(RunTurnpike(command + " --prometheus http://x:0/metrics"), "the port is a number"));
+  CHECK(Has(RunTurnpike(command + " --prometheus http://127.0.0.1:1/metrics"), "cannot reach "));
+}
+
 TEST_CASE("what cannot be is said") {
   BillingWorld world;
   const std::string ledger = " --ledger " + world.directory.path();

@@ -84,6 +84,7 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
 
   AddPeriodCommands(*usage, exit_status);
   AddMergeCommand(*usage, exit_status);
+  AddReconcileCommand(*usage, exit_status);
   AddVerifyCommand(*usage, exit_status);
   AddInvoiceCommands(*usage, exit_status);
 

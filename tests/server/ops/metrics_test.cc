@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "common/metering/account_label.h"
 #include "tests/server/ops/fake_source.h"
 
 namespace turnpike {
