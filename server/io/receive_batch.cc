@@ -54,40 +54,32 @@ Received ReceiveBatch::Receive(UdpSocket& socket) {
   }
   if (count <= 0) return {};
   const auto size = static_cast<size_t>(count);
-  received_.clear();
   for (size_t i = 0; i < size; ++i) {
     msghdr& header = messages_[i].msg_hdr;
-    TakeApart({static_cast<uint8_t*>(vectors_[i].iov_base), messages_[i].msg_len},
-              FromSocketAddress(addresses_[i]), ReadControl(header, socket));
+    ReceivedRun& run = runs_[i];
+    run.bytes = {static_cast<uint8_t*>(vectors_[i].iov_base), messages_[i].msg_len};
+    run.from = FromSocketAddress(addresses_[i]);
+    ReadControl(header, socket, run);
     header.msg_namelen = sizeof(SocketAddress);
     header.msg_controllen = sizeof(Control);
   }
   used_ += size;
-  return {received_, size == limit};
+  return {std::span(runs_).first(size), size == limit};
 }
 
-void ReceiveBatch::TakeApart(std::span<uint8_t> bytes, const TransportAddress& from,
-                             const Notes& notes) {
-  // An empty datagram is a datagram all the same.
-  do {
-    const size_t size = notes.segment == 0 ? bytes.size() : std::min(notes.segment, bytes.size());
-    received_.push_back({bytes.first(size), from, notes.to});
-    bytes = bytes.subspan(size);
-  } while (!bytes.empty());
-}
-
-ReceiveBatch::Notes ReceiveBatch::ReadControl(msghdr& header, UdpSocket& socket) {
-  Notes notes;
-  if (header.msg_controllen == 0) return notes;
+void ReceiveBatch::ReadControl(msghdr& header, UdpSocket& socket, ReceivedRun& run) {
+  run.segment = 0;
+  run.to.reset();
+  if (header.msg_controllen == 0) return;
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
        control = CMSG_NXTHDR(&header, control)) {
     if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
       // ipi_spec_dst is an address of this host also when the datagram was broadcast.
-      notes.to = FromInAddr(ReadPayload<in_pktinfo>(*control).ipi_spec_dst);
+      run.to = FromInAddr(ReadPayload<in_pktinfo>(*control).ipi_spec_dst);
     } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
-      notes.to = FromIn6Addr(ReadPayload<in6_pktinfo>(*control).ipi6_addr);
+      run.to = FromIn6Addr(ReadPayload<in6_pktinfo>(*control).ipi6_addr);
     } else if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == UDP_GRO) {
-      notes.segment = static_cast<size_t>(std::max(0, ReadPayload<int>(*control)));
+      run.segment = static_cast<size_t>(std::max(0, ReadPayload<int>(*control)));
     } else if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SO_RXQ_OVFL) {
       // A running 32-bit count that wraps; the difference does not care.
       const auto drops = ReadPayload<uint32_t>(*control);
@@ -95,7 +87,6 @@ ReceiveBatch::Notes ReceiveBatch::ReadControl(msghdr& header, UdpSocket& socket)
       socket.drops_seen = drops;
     }
   }
-  return notes;
 }
 
 }  // namespace turnpike

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "common/base/bytes.h"
 #include "common/base/counter.h"
@@ -19,18 +18,33 @@
 
 namespace turnpike {
 
-// ReceivedDatagram views one datagram; its bytes stay valid until ReceiveBatch::Reset. Whoever
-// takes it may write there: DTLS decrypts in place.
-struct ReceivedDatagram {
+// ReceivedRun is what one buffer holds: one datagram, or several from one sender that came as one
+// (UDP GRO). Its bytes stay valid until ReceiveBatch::Reset. Whoever takes them may write there:
+// DTLS decrypts in place.
+struct ReceivedRun {
   std::span<uint8_t> bytes;
+  size_t segment = 0;  // of each datagram, the last one may be shorter; 0: it is one datagram
   TransportAddress from;
   std::optional<IpAddress> to;  // the own address that was asked, where the socket learns it
+
+  // ForEach calls `take` with the bytes of each datagram, until one returns false.
+  template <typename Take>
+  void ForEach(Take take) const {
+    std::span<uint8_t> rest = bytes;
+    if (segment != 0) {
+      for (; rest.size() > segment; rest = rest.subspan(segment)) {
+        if (!take(rest.first(segment))) return;
+      }
+    }
+    // An empty datagram is a datagram all the same.
+    take(rest);
+  }
 };
 
 // Received is what one system call brought.
 struct Received {
-  std::span<const ReceivedDatagram> datagrams;  // valid until the next Receive
-  bool more = false;                            // the socket may hold more
+  std::span<const ReceivedRun> runs;  // valid until the next Receive
+  bool more = false;                  // the socket may hold more
 };
 
 // ReceiveBatch is a worker's receive buffers. All sockets of the worker share them: what is
@@ -45,8 +59,7 @@ class ReceiveBatch {
   // ReceiveBatch adds what the kernel says it dropped for want of room to `overflows` (not owned).
   explicit ReceiveBatch(Counter& overflows, UdpPath path = UdpPath::kOffload);
 
-  // Receive reads what one system call gives without blocking. A run that the kernel hands over as
-  // one (UDP GRO) fills one buffer and is taken apart. There must be `has_room`.
+  // Receive reads what one system call gives without blocking. There must be `has_room`.
   Received Receive(UdpSocket& socket);
 
   // takes_runs says whether sockets shall receive runs as one.
@@ -67,14 +80,8 @@ class ReceiveBatch {
     alignas(cmsghdr) std::array<uint8_t, kControlSize> bytes;
   };
 
-  // What the control messages of one buffer say.
-  struct Notes {
-    std::optional<IpAddress> to;
-    size_t segment = 0;  // bytes of each datagram of a run, the last apart; 0: it is no run
-  };
-
-  Notes ReadControl(msghdr& header, UdpSocket& socket);
-  void TakeApart(std::span<uint8_t> bytes, const TransportAddress& from, const Notes& notes);
+  // ReadControl takes what the control messages of `header` say into `run`.
+  void ReadControl(msghdr& header, UdpSocket& socket, ReceivedRun& run);
 
   Counter& overflows_;
   UdpPath path_;
@@ -84,7 +91,7 @@ class ReceiveBatch {
   std::array<iovec, kBatch> vectors_{};
   std::array<SocketAddress, kBatch> addresses_{};
   std::array<Control, kBatch> controls_{};
-  std::vector<ReceivedDatagram> received_;
+  std::array<ReceivedRun, kBatch> runs_{};
 };
 
 }  // namespace turnpike

@@ -85,9 +85,13 @@ void RelaySockets::Receive(RelaySocket& relay) {
   // One batch per event: what is left comes back with the next poll, after the others' turn.
   reading_ = &relay;
   const auto batch = host_.receive_batch().Receive(relay.socket);
-  for (const ReceivedDatagram& datagram : batch.datagrams) {
-    host_.OnPeerDatagram(relay.id, PeerAddress(datagram.from), datagram.bytes);
-    // What a datagram causes may close this very relay.
+  for (const ReceivedRun& run : batch.runs) {
+    const PeerAddress peer(run.from);
+    run.ForEach([&](ByteSpan bytes) {
+      // What a datagram causes may close this very relay.
+      if (reading_ != nullptr) host_.OnPeerDatagram(relay.id, peer, bytes);
+      return reading_ != nullptr;
+    });
     if (reading_ == nullptr) break;
   }
   reading_ = nullptr;

@@ -48,19 +48,23 @@ std::expected<std::unique_ptr<UdpListener>, std::string> UdpListener::Open(
 void UdpListener::OnReadable() {
   for (int i = 0; i < kMaxBatches; ++i) {
     const auto batch = host_.receive_batch().Receive(socket_);
-    for (const ReceivedDatagram& datagram : batch.datagrams) Take(datagram);
+    for (const ReceivedRun& run : batch.runs) Take(run);
     host_.OnBatchEnd();
     if (!batch.more) return;
   }
 }
 
-void UdpListener::Take(const ReceivedDatagram& datagram) {
-  const TransportAddress server{datagram.to.value_or(address().ip), address().port};
-  if (options_.dtls && (!options_.plain || DtlsHub::IsDtls(datagram.bytes))) {
-    dtls_->OnDatagram(link_, {datagram.from, server, Transport::kDtls}, datagram.bytes);
-  } else {
-    host_.OnClientMessage({{datagram.from, server, Transport::kUdp}, link_}, datagram.bytes);
-  }
+void UdpListener::Take(const ReceivedRun& run) {
+  const TransportAddress server{run.to.value_or(address().ip), address().port};
+  const Client client{{run.from, server, Transport::kUdp}, link_};
+  run.ForEach([&](std::span<uint8_t> bytes) {
+    if (options_.dtls && (!options_.plain || DtlsHub::IsDtls(bytes))) {
+      dtls_->OnDatagram(link_, {run.from, server, Transport::kDtls}, bytes);
+    } else {
+      host_.OnClientMessage(client, bytes);
+    }
+    return true;
+  });
 }
 
 std::expected<void, std::string> CheckUdpAddressFree(const TransportAddress& address) {

@@ -51,7 +51,7 @@ class UdpListener final : public Link {
  private:
   UdpListener(const UdpListenOptions& options, LinkId link, TransportHost& host, DtlsHub* dtls)
       : link_(link), host_(host), dtls_(dtls), options_(options) {}
-  void Take(const ReceivedDatagram& datagram);
+  void Take(const ReceivedRun& run);
 
   LinkId link_;
   TransportHost& host_;

@@ -30,6 +30,7 @@ Allocation& AllocationTable::Insert(const FiveTuple& tuple) {
 }
 
 void AllocationTable::Unindex(Allocation& allocation) {
+  last_found_ = nullptr;
   size_t hole = HashOf(allocation.five_tuple) & mask_;
   while (cells_[hole].record != allocation.index) {
     TP_CHECK(cells_[hole].record != kEmpty);

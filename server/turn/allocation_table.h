@@ -23,13 +23,15 @@ class AllocationTable {
 
   // Find returns the allocation that `tuple` identifies, or nullptr.
   Allocation* Find(const FiveTuple& tuple) {
+    // Packets of one client often come in a row.
+    if (last_found_ != nullptr && last_found_->five_tuple == tuple) return last_found_;
     const uint32_t hash = HashOf(tuple);
     for (size_t i = hash & mask_;; i = (i + 1) & mask_) {
       const Cell& cell = cells_[i];
       if (cell.record == kEmpty) return nullptr;
       if (cell.hash != hash) continue;
       Allocation& candidate = Record(cell.record);
-      if (candidate.five_tuple == tuple) return &candidate;
+      if (candidate.five_tuple == tuple) return last_found_ = &candidate;
     }
   }
 
@@ -96,6 +98,7 @@ class AllocationTable {
   std::vector<Cell> cells_;  // a power of two; at most 5/8 full
   size_t mask_ = 0;
   size_t indexed_ = 0;
+  Allocation* last_found_ = nullptr;  // always one that the index has
   std::vector<std::unique_ptr<std::array<Allocation, kChunk>>> chunks_;
   uint32_t used_ = 0;           // records ever used
   std::vector<uint32_t> free_;  // those of them that are free

@@ -62,17 +62,21 @@ std::optional<Forward> TurnServer::Impl::OnChannelData(const Client& client, Byt
   return ToPeer(*allocation, channel->peer, message->payload, bytes.size() + padding);
 }
 
-// ToPeer makes the datagram of §12.6 and §11.2; `message_size` is what the client spent on it.
-Forward TurnServer::Impl::ToPeer(Allocation& allocation, const TransportAddress& peer,
-                                 ByteSpan payload, size_t message_size) {
-  Forward forward;
+// ToPeer makes the datagram of §12.6 and §11.2; `message_size` is what the client spent on it. It
+// is made where the caller of the core will have it: a Forward is two cache lines.
+std::optional<Forward> TurnServer::Impl::ToPeer(Allocation& allocation,
+                                                const TransportAddress& peer, ByteSpan payload,
+                                                size_t message_size) {
+  std::optional<Forward> made(std::in_place);
+  Forward& forward = *made;
   forward.direction = Direction::kClientToPeer;
   forward.wire_bytes = static_cast<uint32_t>(message_size);
   forward.relay = allocation.relay_id(peer.ip.family());
-  forward.to = Bound(peer);
+  forward.to = peer;
+  if (!translations_.empty()) forward.to.ip = Bound(peer.ip);
   forward.payload = payload;
   ++allocation.forwards_out;
-  return forward;
+  return made;
 }
 
 // RFC 8656 §11.3.
@@ -84,6 +88,7 @@ std::optional<Forward> TurnServer::Impl::OnPeerDatagram(RelayId relay, const Pee
   if (allocation == nullptr || allocation->live_leg(family, now.mono) == nullptr) {
     return Drop(DropReason::kNoAllocation, nullptr);
   }
+  if (translations_.empty()) return ToClient(*allocation, family, peer.value(), bytes, now.mono);
   return ToClient(*allocation, family, Canonical(peer.value()), bytes, now.mono);
 }
 
@@ -95,7 +100,6 @@ std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, Addres
   if (allocation.FindPermission(peer.ip, now) == nullptr) {
     return Drop(DropReason::kNoPermission, &allocation);
   }
-  Forward forward;
   const bool stream = IsStream(allocation.five_tuple.transport);
   // §12.5: "The server ... MUST use the ChannelData message if a channel has been bound to the
   // peer."
@@ -108,28 +112,37 @@ std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, Addres
   const size_t length = channel != nullptr
                             ? payload.size()
                             : header_size - stun::kHeaderSize + payload.size() + padding;
-  const size_t message_size = header_size + payload.size() + padding;
-  if (length > UINT16_MAX || (!stream && message_size > kMaxUdpMessage)) {
+  if (length > UINT16_MAX || (!stream && header_size + payload.size() + padding > kMaxUdpMessage)) {
     return Drop(DropReason::kTooLarge, &allocation);
   }
+  return MakeToClient(allocation, family, payload,
+                      {.peer = peer, .channel = channel, .size = header_size, .padding = padding});
+}
+
+// MakeToClient makes the message that ToClient has decided on. It is a function of its own so that
+// the Forward is made where the caller of the core will have it.
+std::optional<Forward> TurnServer::Impl::MakeToClient(Allocation& allocation, AddressFamily family,
+                                                      ByteSpan payload, const Framing& framing) {
+  std::optional<Forward> made(std::in_place);
+  Forward& forward = *made;
   forward.direction = Direction::kPeerToClient;
-  forward.wire_bytes = static_cast<uint32_t>(message_size);
-  forward.header_size = static_cast<uint8_t>(header_size);
-  forward.padding_size = static_cast<uint8_t>(padding);
+  forward.wire_bytes = static_cast<uint32_t>(framing.size + payload.size() + framing.padding);
+  forward.header_size = static_cast<uint8_t>(framing.size);
+  forward.padding_size = static_cast<uint8_t>(framing.padding);
   forward.relay = allocation.relay_id(family);
   forward.link = allocation.link;
   forward.to = allocation.five_tuple.client;
   forward.from = allocation.five_tuple.server;
   forward.payload = payload;
-  if (channel != nullptr) {
+  if (framing.channel != nullptr) {
     const auto header =
-        stun::ChannelDataHeader(channel->number, static_cast<uint16_t>(payload.size()));
+        stun::ChannelDataHeader(framing.channel->number, static_cast<uint16_t>(payload.size()));
     std::copy(header.begin(), header.end(), forward.header.begin());
   } else {
-    WriteDataHeader(forward, peer);
+    WriteDataHeader(forward, framing.peer);
   }
   ++allocation.forwards_out;
-  return forward;
+  return made;
 }
 
 stun::TransactionId TurnServer::Impl::NewIndicationId() {
@@ -201,9 +214,9 @@ TransportAddress TurnServer::Impl::Canonical(TransportAddress peer) const {
 
 // Bound is where a canonical peer is reached from this host: behind a 1:1 NAT a packet to our own
 // advertised IP might not come back (hairpinning), so it goes to the bound one.
-TransportAddress TurnServer::Impl::Bound(TransportAddress peer) const {
+IpAddress TurnServer::Impl::Bound(const IpAddress& peer) const {
   for (const Translation& translation : translations_) {
-    if (peer.ip == translation.advertise) return {translation.bind, peer.port};
+    if (peer == translation.advertise) return translation.bind;
   }
   return peer;
 }

@@ -99,15 +99,24 @@ class TurnServer::Impl {
 
   // relay.cc: the data path.
   std::optional<Forward> OnChannelData(const Client& client, ByteSpan bytes, Now now);
-  Forward ToPeer(Allocation& allocation, const TransportAddress& peer, ByteSpan payload,
-                 size_t message_size);
+  std::optional<Forward> ToPeer(Allocation& allocation, const TransportAddress& peer,
+                                ByteSpan payload, size_t message_size);
   std::optional<Forward> ToClient(Allocation& allocation, AddressFamily family,
                                   const TransportAddress& peer, ByteSpan payload, MonoTime now);
+  // Framing is how a peer's datagram is wrapped for the client.
+  struct Framing {
+    const TransportAddress& peer;
+    const Channel* channel = nullptr;  // nullptr: a Data indication
+    size_t size = 0;                   // of the header
+    size_t padding = 0;
+  };
+  std::optional<Forward> MakeToClient(Allocation& allocation, AddressFamily family,
+                                      ByteSpan payload, const Framing& framing);
   void WriteDataHeader(Forward& forward, const TransportAddress& peer);
   stun::TransactionId NewIndicationId();
   std::nullopt_t Drop(DropReason reason, Allocation* allocation);
   TransportAddress Canonical(TransportAddress peer) const;
-  TransportAddress Bound(TransportAddress peer) const;
+  IpAddress Bound(const IpAddress& peer) const;
 
   // dispatch.cc: STUN messages to handlers, and the one place that answers.
   std::optional<Forward> OnStun(const Client& client, ByteSpan bytes, Now now);

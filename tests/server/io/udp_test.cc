@@ -107,15 +107,32 @@ TEST_CASE("a run that was sent as one is received datagram by datagram, with or 
     size_t calls = 0;
     for (bool more = true; more; ++calls) {
       const Received got = batch.Receive(socket);
-      for (const ReceivedDatagram& datagram : got.datagrams) {
-        received.emplace_back(AsText(datagram.bytes));
-        CHECK(datagram.from == LocalAddress(sender));
+      for (const ReceivedRun& run : got.runs) {
+        CHECK(run.from == LocalAddress(sender));
+        run.ForEach([&](ByteSpan bytes) {
+          received.emplace_back(AsText(bytes));
+          return true;
+        });
       }
       more = got.more;
       batch.Reset();
     }
     CHECK(received == sent);
     CHECK((calls > sent.size()) == (path == UdpPath::kPlain));
+  }
+}
+
+TEST_CASE("a run is taken apart as far as its datagrams are wanted") {
+  std::vector<uint8_t> bytes = {'a', 'a', 'a', 'b', 'b', 'b', 'c'};
+  const ReceivedRun run{.bytes = bytes, .segment = 3, .from = {}, .to = {}};
+  for (const size_t wanted : {1u, 2u, 3u}) {
+    std::vector<std::string> taken;
+    run.ForEach([&](ByteSpan datagram) {
+      taken.emplace_back(AsText(datagram));
+      return taken.size() < wanted;
+    });
+    const std::vector<std::string> all = {"aaa", "bbb", "c"};
+    CHECK(taken == std::vector<std::string>(all.begin(), all.begin() + std::ptrdiff_t(wanted)));
   }
 }
 
@@ -128,12 +145,12 @@ TEST_CASE("what the kernel drops for want of room is counted") {
   while (true) {
     const auto batch = host.receive_batch().Receive(socket);
     host.receive_batch().Reset();
-    received += batch.datagrams.size();
-    if (batch.datagrams.empty()) break;
+    received += batch.runs.size();
+    if (batch.runs.empty()) break;
   }
   // The count comes with the first datagram that was queued after the loss.
   client.Send("after", LocalAddress(socket));
-  CHECK(host.receive_batch().Receive(socket).datagrams.size() == 1);
+  CHECK(host.receive_batch().Receive(socket).runs.size() == 1);
   CHECK(received < 100);
   CHECK(host.overflows.Get() == 100 - received);
 }

@@ -1,0 +1,133 @@
+"""The result of compare: tables of medians and ratios beside the goals."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from bench_runs import CHURN, FIXED, Cell, Sample
+
+REFERENCE = "coturn"
+OWN = "turnpiked"
+FLOOR = "forwarder"
+
+# The most CPU that turnpiked may use per relayed packet, coturn's in the same run being 1.
+CPU_GOALS = {
+    ("saturated", "udp", 160): {1: 0.70, 100: 0.85, 1000: 0.70, 5000: 0.65},
+    ("saturated", "udp", 1200): {1: 0.65, 100: 0.85, 1000: 0.70},
+    ("fixed", "udp", 160): {1: 0.85, 100: 0.85, 1000: 0.80, 5000: 0.85},
+    ("saturated", "tcp", 160): {1: 0.80, 100: 0.80},
+    ("saturated", "tcp", 1200): {1: 0.80, 100: 0.80},
+    ("saturated", "tls", 160): {1: 0.80, 100: 0.80},
+    ("saturated", "tls", 1200): {1: 0.80, 100: 0.80},
+}
+FLOOR_GOAL = 1.15  # CPU per packet, the bare forwarder's being 1
+LATENCY_GOAL = 1.00  # p99 at the fixed rate, coturn's being 1
+CHURN_GOAL = 2.00  # allocations per second, coturn's being 1
+MEMORY_GOAL = 2048  # bytes per idle allocation
+
+Results = dict[Cell, dict[str, list[Sample]]]
+
+
+def values(results: Results, cell: Cell, server: str, name: str) -> list[float]:
+    return [s.values[name] for s in results.get(cell, {}).get(server, []) if name in s.values]
+
+
+def median(numbers: Sequence[float]) -> float | None:
+    return statistics.median(numbers) if numbers else None
+
+
+def ratio(results: Results, cell: Cell, server: str, base: str, name: str) -> float | None:
+    """The median of the rounds' ratios: what disturbs a round disturbs both of its runs."""
+    pairs = zip(values(results, cell, server, name), values(results, cell, base, name))
+    return median([a / b for a, b in pairs if b > 0])
+
+
+def shown(number: float | None, form: str = "{:.2f}") -> str:
+    return "–" if number is None else form.format(number)
+
+
+def verdict(reached: float | None, goal: float | None, at_least: bool = False) -> str:
+    if goal is None or reached is None:
+        return ""
+    good = reached >= goal if at_least else reached <= goal
+    return "met" if good else "**missed**"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def cells_of(results: Results, kind: str) -> list[Cell]:
+    return [cell for cell in results if cell.kind == kind]
+
+
+def cpu_table(results: Results, kind: str, servers: Sequence[str]) -> str:
+    rows = []
+    others = [s for s in servers if s not in (REFERENCE, OWN, FLOOR)]
+    for cell in cells_of(results, kind):
+        goal = CPU_GOALS.get((kind, cell.transport, cell.size), {}).get(cell.sessions)
+        to_coturn = ratio(results, cell, OWN, REFERENCE, "cpu_us")
+        to_floor = ratio(results, cell, OWN, FLOOR, "cpu_us")
+        row = [cell.title()]
+        row += [shown(median(values(results, cell, s, "cpu_us"))) for s in (REFERENCE, OWN, FLOOR)]
+        row += [shown(to_coturn), "" if goal is None else f"≤ {goal:.2f}",
+                verdict(to_coturn, goal), shown(to_floor),
+                verdict(to_floor, FLOOR_GOAL)]
+        row += [shown(ratio(results, cell, s, OWN, "cpu_us")) for s in others]
+        rows.append(row)
+    header = ["cell", "coturn µs", "turnpiked µs", "forwarder µs", "to coturn", "goal", "",
+              "to forwarder", f"≤ {FLOOR_GOAL}"]
+    return table(header + [f"{s} to turnpiked" for s in others], rows)
+
+
+def compared_table(results: Results, kind: str, name: str, unit: str, form: str,
+                   goal: float | None, at_least: bool = False) -> str:
+    rows = []
+    for cell in cells_of(results, kind):
+        reached = ratio(results, cell, OWN, REFERENCE, name)
+        row = [cell.title()]
+        row += [shown(median(values(results, cell, s, name)), form) for s in (REFERENCE, OWN)]
+        row += [shown(reached), verdict(reached, goal, at_least)]
+        rows.append(row)
+    sign = "" if goal is None else f"{'≥' if at_least else '≤'} {goal:.2f}"
+    return table(["cell", f"coturn {unit}", f"turnpiked {unit}", "ratio", sign], rows)
+
+
+def memory_table(results: Results) -> str:
+    rows = []
+    for cell in cells_of(results, "memory"):
+        own = median(values(results, cell, OWN, "bytes"))
+        rows.append([f"{cell.sessions:,} idle allocations",
+                     shown(median(values(results, cell, REFERENCE, "bytes")), "{:,.0f}"),
+                     shown(own, "{:,.0f}"), verdict(own, MEMORY_GOAL)])
+    return table(["", "coturn bytes", "turnpiked bytes", f"≤ {MEMORY_GOAL:,}"], rows)
+
+
+def report(results: Results, servers: Sequence[str], preamble: str) -> str:
+    """The whole text of RESULTS.md."""
+    parts = ["# What tests/bench/compare measured\n", preamble]
+    sections = [
+        ("saturated", "CPU per relayed packet, server saturated",
+         lambda: cpu_table(results, "saturated", servers)),
+        ("saturated", "Relayed packets per second, server saturated",
+         lambda: compared_table(results, "saturated", "pps", "1/s", "{:,.0f}", None)),
+        ("fixed", f"CPU per relayed packet at a fixed rate (udp {FIXED['udp']:,}/s, "
+                  f"streams {FIXED['tcp']:,}/s)", lambda: cpu_table(results, "fixed", servers)),
+        ("fixed", "p99 of the round trip at that rate",
+         lambda: compared_table(results, "fixed", "p99_us", "µs", "{:,.0f}", LATENCY_GOAL)),
+        ("limit", "Highest rate with at most 0.1 % lost, relayed packets per second",
+         lambda: compared_table(results, "limit", "max_pps", "1/s", "{:,.0f}", None)),
+        ("churn", f"Allocations per second of CPU ({CHURN} sessions a second come and go: 401, "
+                  "Allocate, ChannelBind, release)",
+         lambda: compared_table(results, "churn", "per_cpu_second", "1/s", "{:,.0f}", CHURN_GOAL,
+                                at_least=True)),
+        ("memory", "Resident memory per idle allocation",
+         lambda: memory_table(results)),
+    ]
+    for kind, title, make in sections:
+        if cells_of(results, kind):
+            parts.append(f"## {title}\n\n{make()}")
+    return "\n".join(parts)
