@@ -37,7 +37,7 @@ class ContainerServer(Server):
     """The image's server, set up by the environment alone."""
 
     def __init__(self, ctx: Context, image: Image):
-        super().__init__(ctx, "container", log={"level": "info"})
+        super().__init__(ctx, "container", drain_deadline="5m")
         self.image = image
         shutil.rmtree(self.state)
         volume = image.root / "var/lib/turnpike"
@@ -133,10 +133,20 @@ def relay_and_check(ctx: Context, server: ContainerServer) -> None:
     ctx.on_cleanup(peer.close)
     load = Load("alice", "s3cret", peer.port, clients=10, messages=100, length=200)
     Uclient(ctx, server, load, "uclient").exact()
+    # uclient leaves unused allocations behind: a second SIGTERM does not wait for those.
+    server.signal(signal.SIGTERM)
+    server.wait_for_event("drain_started")
+    server.signal(signal.SIGTERM)
+    check_equal(server.launched().wait(20), 0, "exit status after the second SIGTERM")
 
 
 def drain_and_report(ctx: Context, server: ContainerServer) -> None:
-    """SIGTERM with a call in progress: it goes on, and its end is the server's."""
+    """The next container on the volume goes on where the last one ended. SIGTERM with a call in
+    progress: it goes on, and its end is the server's."""
+    server.start()
+    inside = json.loads(server.run_inside(["turnpike", "usage", "report", "--ledger",
+                                           "/var/lib/turnpike", "--format", "json"]))
+    check_equal(usage.summed(inside["rows"]), (200_000, 200_000), "the report from within")
     peer = EchoPeer()
     ctx.on_cleanup(peer.close)
     call = Call(server, peer, b"bob", b"hunter2")
@@ -147,6 +157,7 @@ def drain_and_report(ctx: Context, server: ContainerServer) -> None:
     call.echo(b"x" * 500, 10)
     call.release()
     check_equal(server.launched().wait(20), 0, "exit status after the drain")
+
     check_equal({path.name for path in server.state.iterdir()} >= {"usage.db", "live.slots"}, True,
                 "the ledger lies on the volume")
     usage.check_integrity(server.state / "usage.db")
@@ -155,11 +166,3 @@ def drain_and_report(ctx: Context, server: ContainerServer) -> None:
     billed = {row["account"]: (row["client_to_peer_bytes"], row["peer_to_client_bytes"])
               for row in answer["rows"]}
     check_equal(billed, {"acme": (200_000, 200_000), "globex": (10_000, 10_000)}, "the report")
-    # The next container on the same volume goes on where this one ended.
-    server.start()
-    check_equal(usage.summed(usage.report(ctx, server)), (210_000, 210_000), "after a restart")
-    inside = json.loads(server.run_inside(["turnpike", "usage", "report", "--ledger",
-                                           "/var/lib/turnpike", "--format", "json"]))
-    check_equal(usage.summed(inside["rows"]), (210_000, 210_000), "the report from within")
-    server.signal(signal.SIGTERM)
-    check_equal(server.launched().wait(20), 0, "exit status of an idle server")
