@@ -15,7 +15,8 @@ class Histogram {
  public:
   static constexpr int kThreeDigits = 11;
 
-  explicit Histogram(int precision_bits = kThreeDigits) : precision_bits_(precision_bits) {}
+  Histogram() = default;
+  explicit Histogram(int precision_bits) : precision_bits_(precision_bits) {}
 
   // Record adds one value; a negative one counts as 0.
   void Record(Duration value);
@@ -46,7 +47,7 @@ class Histogram {
   size_t IndexOf(uint64_t value) const;
   Duration HighestOf(size_t index) const;
 
-  int precision_bits_;
+  int precision_bits_ = kThreeDigits;
   std::vector<uint64_t> counts_;  // as long as the largest value needs
   uint64_t count_ = 0;
   uint64_t min_ = UINT64_MAX;

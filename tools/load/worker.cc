@@ -31,10 +31,12 @@ uint64_t EventKey(uint32_t slot, bool is_peer) { return uint64_t{slot} << 1 | (i
 // LookPeriod returns how often a socket is looked at that receives `pattern`: so that a batch waits
 // there, and long before its buffer is full.
 Duration LookPeriod(const Pattern& pattern) {
+  constexpr Duration kLongest = milliseconds(250);
+  if (pattern.slots.empty()) return kLongest;
   constexpr double kPacketsAtOnce = 32;
   const std::chrono::duration<double> period(kPacketsAtOnce / pattern.packets_per_second());
   return std::clamp(std::chrono::duration_cast<Duration>(period), Duration(milliseconds(4)),
-                    Duration(milliseconds(250)));
+                    kLongest);
 }
 
 void Watched(int epoll, int operation, int fd, uint32_t events, uint64_t key) {
@@ -133,13 +135,19 @@ void Worker::OpenSession(uint32_t slot, uint32_t number) {
   Session& session = *sessions_[slot];
   session.Open();
   if (session.client_fd() < 0) return;
-  // Edge-triggered: both handlers read until nothing is left.
-  Watched(epoll_.get(), EPOLL_CTL_ADD, session.client_fd(), EPOLLIN | EPOLLOUT | EPOLLET,
+  // Edge-triggered: both handlers read until nothing is left. Of a datagram socket EPOLLOUT would
+  // come after every packet.
+  const uint32_t writable = IsStream(session.transport()) ? uint32_t{EPOLLOUT} : 0;
+  Watched(epoll_.get(), EPOLL_CTL_ADD, session.client_fd(), EPOLLIN | EPOLLET | writable,
           EventKey(slot, false));
   Watched(epoll_.get(), EPOLL_CTL_ADD, session.peer_fd(), EPOLLIN | EPOLLET, EventKey(slot, true));
 }
 
 void Worker::StartReady() {
+  if (!releasing_ && context_.now >= AsTime(control_.release_ns)) {
+    releasing_ = true;
+    next_timers_ = context_.now;
+  }
   if (context_.now < AsTime(control_.start_ns) || releasing_) return;
   if (!started_) {
     started_ = true;
@@ -173,7 +181,6 @@ void Worker::StartTraffic(uint32_t slot) {
 }
 
 void Worker::WatchByTime(uint32_t slot, bool is_peer, const Pattern& pattern) {
-  if (pattern.slots.empty()) return;
   Session& session = *sessions_[slot];
   const int fd = is_peer ? session.peer_fd() : session.client_fd();
   Watched(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0);

@@ -66,6 +66,7 @@ class Worker {
   };
 
   static constexpr Duration kTimerPeriod = std::chrono::milliseconds(20);
+  static constexpr Duration kSteadyTimerPeriod = std::chrono::milliseconds(200);
 
   void ReadClocks();
   MonoTime NextWake();

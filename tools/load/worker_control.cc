@@ -21,8 +21,7 @@ bool HasCome(const std::atomic<int64_t>& ns, MonoTime now) {
 }  // namespace
 
 void Worker::OnTimers() {
-  next_timers_ = context_.now + kTimerPeriod;
-  if (HasCome(control_.release_ns, context_.now)) ReleaseAll();
+  if (releasing_) ReleaseAll();
   for (uint32_t slot = 0; slot < sessions_.size(); ++slot) {
     Session* const session = sessions_[slot].get();
     if (session == nullptr) continue;
@@ -32,6 +31,11 @@ void Worker::OnTimers() {
   Churn();
   CollectDone();
   PublishProgress();
+  // In the steady state only refreshes wait, and a look at thousands of sessions costs as much as
+  // hundreds of packets.
+  const bool is_steady =
+      started_ && !releasing_ && plan_.churn <= 0 && progress_.pending.load() == 0;
+  next_timers_ = context_.now + (is_steady ? kSteadyTimerPeriod : kTimerPeriod);
 }
 
 void Worker::Churn() {
@@ -75,7 +79,6 @@ void Worker::CollectDone() {
 }
 
 void Worker::ReleaseAll() {
-  releasing_ = true;
   const int periods = static_cast<int>(Duration(seconds(1)) / kTimerPeriod);
   int budget = std::max(1, kReleaseRate / periods / static_cast<int>(plan_.threads));
   for (const auto& session : sessions_) {

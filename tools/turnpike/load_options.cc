@@ -211,6 +211,18 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
                   "Write the result to a file as well; - is standard "
                   "output, without the table")
       ->type_name("FILE");
+  command
+      .add_option("--hdr", options.hdr, "Write the latencies as an HdrHistogram text file (.hgrm)")
+      ->type_name("FILE");
+  command.add_option("--html", options.html, "Write a page with plots, which needs nothing else")
+      ->type_name("FILE");
+  command.add_option("--junit", options.junit, "Write the verdicts for a CI server")
+      ->type_name("FILE");
+  command
+      .add_option("--threshold", options.thresholds,
+                  "Fail unless it holds: 'loss<0.1%', 'p99<5ms', 'lateness-p99<1ms', "
+                  "'server-cpu<3us'; may be repeated")
+      ->type_name("CONDITION");
   command.add_option("--server-pid", options.server_pid,
                      "The server's process on this host: adds its CPU time and memory");
   command.add_flag("--assert-billing", options.assert_billing,

@@ -5,6 +5,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tools/load/plan.h"
 
@@ -36,6 +37,10 @@ struct RunOptions {
   std::string settle = "500ms";
   std::string patience = "10s";
   std::string json;
+  std::string hdr;
+  std::string html;
+  std::string junit;
+  std::vector<std::string> thresholds;
   int server_pid = 0;
   bool assert_billing = false;
   std::string ledger;

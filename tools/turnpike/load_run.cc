@@ -3,19 +3,23 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <fstream>
 #include <iostream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "tools/load/billing.h"
 #include "tools/load/books.h"
 #include "tools/load/clock.h"
 #include "tools/load/process_cost.h"
 #include "tools/load/report.h"
+#include "tools/load/report_files.h"
 #include "tools/load/run.h"
+#include "tools/load/threshold.h"
 
 namespace turnpike {
 namespace {
@@ -84,19 +88,38 @@ load::BillingResult CompareBooks(const load::RunResult& result, const RunOptions
   return load::CompareBilling(input);
 }
 
+// WriteFile is false when there is a file to be written and that fails.
+template <typename Writer>
+bool WriteFile(const std::string& path, Writer write) {
+  if (path.empty()) return true;
+  std::ofstream file(path);
+  write(file);
+  file.flush();
+  if (!file.good()) std::cerr << "cannot write " << path << "\n";
+  return file.good();
+}
+
+using Verdicts = std::vector<load::Verdict>;
+
 // WriteOutputs is false when a file cannot be written.
-bool WriteOutputs(const load::RunResult& result, const RunOptions& options) {
+bool WriteOutputs(const load::RunResult& result, const Verdicts& verdicts,
+                  const RunOptions& options) {
+  bool ok = true;
   if (options.json == "-") {
     load::WriteJson(result, std::cout);
-    return true;
+  } else {
+    load::WriteTable(result, std::cout);
+    for (const load::Verdict& verdict : verdicts) {
+      std::cout << (verdict.passed ? "ok    " : "FAIL  ") << verdict.detail << "\n";
+    }
+    ok = WriteFile(options.json, [&](std::ostream& out) { load::WriteJson(result, out); });
   }
-  load::WriteTable(result, std::cout);
-  if (options.json.empty()) return true;
-  std::ofstream file(options.json);
-  load::WriteJson(result, file);
-  file.flush();
-  if (!file.good()) std::cerr << "cannot write " << options.json << "\n";
-  return file.good();
+  ok &= WriteFile(options.hdr, [&](std::ostream& out) { load::WriteHdr(result.latency(), out); });
+  ok &=
+      WriteFile(options.junit, [&](std::ostream& out) { load::WriteJUnit(result, verdicts, out); });
+  ok &= WriteFile(options.html, [&](std::ostream& out) { load::WriteHtml(result, verdicts, out); });
+  std::cout.flush();
+  return ok && std::cout.good();
 }
 
 int Complain(std::string_view command, const std::string& error) {
@@ -107,6 +130,12 @@ int Complain(std::string_view command, const std::string& error) {
 }  // namespace
 
 int RunAndReport(std::string_view command, const load::Plan& plan, const RunOptions& options) {
+  std::vector<load::Threshold> thresholds;
+  for (const std::string& text : options.thresholds) {
+    auto threshold = load::ParseThreshold(text);
+    if (!threshold) return Complain(command, "--threshold " + threshold.error());
+    thresholds.push_back(std::move(*threshold));
+  }
   load::RunHooks hooks;
   if (options.server_pid != 0) {
     if (const auto cost = load::ReadProcessCost(options.server_pid); !cost) {
@@ -131,7 +160,12 @@ int RunAndReport(std::string_view command, const load::Plan& plan, const RunOpti
   load::RunResult result = load::Run(plan, hooks);
   if (is_terminal) std::cerr << "\r\x1b[K" << std::flush;
   if (options.assert_billing) result.billing = CompareBooks(result, options, metrics_before);
-  bool ok = WriteOutputs(result, options);
+  Verdicts verdicts;
+  for (const load::Threshold& each : thresholds) verdicts.push_back(load::Judge(each, result));
+  bool ok = WriteOutputs(result, verdicts, options);
+  if (!std::ranges::all_of(verdicts, &load::Verdict::passed)) {
+    ok = Complain(command, "a threshold was not met") == 0;
+  }
   if (!result.error.empty()) ok = Complain(command, result.error) == 0;
   if (!result.failures().empty()) {
     ok = Complain(command, "sessions failed; the reasons stand above") == 0;
