@@ -37,7 +37,10 @@ constexpr Key kKeys[] = {
         "listen", "Where clients reach the server.",
         "[{transport: udp, address: 0.0.0.0, port: 3478}]")),
     Value<Word<Transport>, MEMBER(listen.back().transport)>(
-        "listen[].transport", "What lies between client and server.", "udp"),
+        "listen[].transport",
+        "What lies between client and server. On one port there may be tcp and tls, and udp and "
+        "dtls.",
+        "udp"),
     Value<Address, MEMBER(listen.back().address.ip)>(
         "listen[].address", "The address to bind; 0.0.0.0 or :: for all of the host's.", "0.0.0.0"),
     Value<Port, MEMBER(listen.back().address.port)>("listen[].port", "The port to bind.",

@@ -1,5 +1,5 @@
-// What all DTLS sessions of the process have in common. GnuTLS speaks DTLS here, since BoringSSL
-// cannot answer a ClientHello without keeping state (see dtls_cookie.h).
+// What all DTLS sessions of the process have in common. GnuTLS speaks DTLS here: BoringSSL has no
+// cookie exchange that leaves no state, and drops the ClientHello that answers another's.
 #pragma once
 
 #include <expected>

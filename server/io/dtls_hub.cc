@@ -116,9 +116,10 @@ DtlsHub::Client* DtlsHub::Find(LinkId link) {
 }
 
 void DtlsHub::Receive(Client& client, std::span<uint8_t> bytes) {
+  if (client.end) return;
   client.session.Feed(bytes);
   size_t used = 0;
-  while (!client.end) {
+  while (true) {
     const bool was_established = client.session.is_established();
     const auto received = client.session.Receive(bytes.subspan(used));
     SendOutput(client);

@@ -32,8 +32,8 @@ class DtlsPort {
 };
 
 // DtlsHub finds the session of each datagram, answers strangers with a cookie and no state, and
-// ends sessions that are over. As with TLS, a session's end is its allocation's: what follows could
-// reach the client no more, and RFC 7350 §4.6 gives DTLS no other rule than TLS has.
+// ends sessions that are over. As with TLS, a session's end is its allocation's: without its keys
+// nothing that peers send could reach the client any more.
 class DtlsHub {
  public:
   // Nothing is owned; all of it outlives the hub.

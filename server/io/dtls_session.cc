@@ -113,6 +113,12 @@ DtlsSession::Status DtlsSession::Handshake() {
 }
 
 DtlsSession::Received DtlsSession::Receive(std::span<uint8_t> room) {
+  const Received received = Next(room);
+  input_ = {};  // whoever fed it may forget it now
+  return received;
+}
+
+DtlsSession::Received DtlsSession::Next(std::span<uint8_t> room) {
   if (has_failed_) return {Status::kFailed, 0};
   if (!is_established_) {
     if (Handshake() == Status::kFailed) return {Status::kFailed, 0};

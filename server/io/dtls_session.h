@@ -43,7 +43,7 @@ class DtlsSession {
   DtlsSession(const DtlsSession&) = delete;
   DtlsSession& operator=(const DtlsSession&) = delete;
 
-  // Feed hands in one datagram, whose bytes must stay as they are until the first Receive.
+  // Feed hands in one datagram, whose bytes must stay as they are until Receive.
   void Feed(ByteSpan datagram) { input_ = datagram; }
 
   // Receive goes on with the handshake, or returns the next record's plaintext in `room`, which may
@@ -80,6 +80,7 @@ class DtlsSession {
   };
 
   Status Handshake();
+  Received Next(std::span<uint8_t> room);
 
   std::unique_ptr<gnutls_session_int, Free> session_;
   ByteSpan input_;
