@@ -68,22 +68,9 @@ std::string Day(WallTime time) {
   return text.ends_with("T00:00:00Z") ? text.substr(0, 10) : text;
 }
 
+// Description adds the line's share of the period where that is not all of it.
 std::string Description(const InvoiceLine& line, const BillingPeriod& period) {
-  std::string text;
-  switch (line.kind) {
-    case LineKind::kUsage:
-      text = "Data transfer, " + Escaped(line.region) + ", " + Escaped(line.transport) + ", tier " +
-             std::to_string(line.tier);
-      break;
-    case LineKind::kAllowance:
-      text = "Data transfer, " + Escaped(line.region) + ", " + Escaped(line.transport) +
-             ", free allowance";
-      break;
-    case LineKind::kMinimum:
-      return "Minimum charge of the period";
-    case LineKind::kRounding:
-      return "Rounding of the total";
-  }
+  const std::string text = Escaped(DescribeLine(line));
   if (line.from == period.from && line.to == period.to) return text;
   return text + " (from " + Day(line.from) + ", before " + Day(line.to) + ")";
 }

@@ -53,6 +53,9 @@ std::unique_ptr<RowWriter> MakeTableWriter(std::ostream& out);
 // complete. Text that a spreadsheet would take for a formula gets an apostrophe in front.
 std::unique_ptr<RowWriter> MakeCsvWriter(std::ostream& out);
 
+// MakePlainCsvWriter is the same without these two columns, for formats of others.
+std::unique_ptr<RowWriter> MakePlainCsvWriter(std::ostream& out);
+
 // MakeJsonWriter: one object with as_of, complete and rows; byte counts are integers.
 std::unique_ptr<RowWriter> MakeJsonWriter(std::ostream& out);
 

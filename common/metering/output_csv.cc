@@ -38,28 +38,47 @@ struct FieldOf {
 
 class CsvWriter : public RowWriter {
  public:
-  explicit CsvWriter(std::ostream& out) : out_(out) {}
+  CsvWriter(std::ostream& out, bool has_scope) : out_(out), has_scope_(has_scope) {}
 
   void Begin(const ReportScope& scope, std::vector<OutputColumn> columns) override {
-    for (const OutputColumn& column : columns) out_ << column.name << ',';
-    out_ << "as_of,complete\r\n";
-    end_ = FormatRfc3339(scope.as_of) + (scope.complete ? ",true\r\n" : ",false\r\n");
+    for (const OutputColumn& column : columns) Put(std::string(column.name));
+    if (has_scope_) Put("as_of"), Put("complete");
+    EndRow();
+    as_of_ = FormatRfc3339(scope.as_of);
+    complete_ = scope.complete ? "true" : "false";
   }
   void Row(std::span<const Cell> cells) override {
-    for (const Cell& cell : cells) out_ << std::visit(FieldOf{}, cell) << ',';
-    out_ << end_;
+    for (const Cell& cell : cells) Put(std::visit(FieldOf{}, cell));
+    if (has_scope_) Put(as_of_), Put(complete_);
+    EndRow();
   }
   void End(const OutputTotal&) override {}
 
  private:
+  void Put(const std::string& field) {
+    out_ << separator_ << field;
+    separator_ = ",";
+  }
+  void EndRow() {
+    out_ << "\r\n";
+    separator_ = "";
+  }
+
   std::ostream& out_;
-  std::string end_;  // as_of and complete are the same in every row
+  bool has_scope_;
+  const char* separator_ = "";
+  std::string as_of_;  // it and complete are the same in every row
+  std::string complete_;
 };
 
 }  // namespace
 
 std::unique_ptr<RowWriter> MakeCsvWriter(std::ostream& out) {
-  return std::make_unique<CsvWriter>(out);
+  return std::make_unique<CsvWriter>(out, true);
+}
+
+std::unique_ptr<RowWriter> MakePlainCsvWriter(std::ostream& out) {
+  return std::make_unique<CsvWriter>(out, false);
 }
 
 }  // namespace turnpike

@@ -273,6 +273,21 @@ std::string_view LineKindName(LineKind kind) {
   return "rounding";
 }
 
+std::string DescribeLine(const InvoiceLine& line) {
+  const std::string transfer = "Data transfer, " + line.region + ", " + line.transport;
+  switch (line.kind) {
+    case LineKind::kUsage:
+      return transfer + ", tier " + std::to_string(line.tier);
+    case LineKind::kAllowance:
+      return transfer + ", free allowance";
+    case LineKind::kMinimum:
+      return "Minimum charge of the period";
+    case LineKind::kRounding:
+      break;
+  }
+  return "Rounding of the total";
+}
+
 std::expected<Invoice, std::string> RateAccount(const RateTable& table, const BillingPeriod& period,
                                                 const std::string& account,
                                                 std::vector<UsageRow> rows,

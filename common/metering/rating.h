@@ -71,6 +71,10 @@ struct InvoiceLine {
   friend bool operator==(const InvoiceLine&, const InvoiceLine&) = default;
 };
 
+// DescribeLine names what `line` is for, in words: `Data transfer, us1, udp, tier 1`. Names in it
+// are bytes from outside.
+std::string DescribeLine(const InvoiceLine& line);
+
 // Invoice is what an account pays for a period. Lines are in the order of cards, regions,
 // transports and tiers, then minimum, then rounding; their amounts add up to `total`.
 struct Invoice {

@@ -53,6 +53,20 @@ TEST_CASE("usage explain walks from a line to its sessions, and says that they a
   CHECK(nlohmann::json::parse(json.out)["rows"][0]["bytes"] == 140);
 }
 
+TEST_CASE("usage focus writes every account's charges") {
+  const TempLedger ledger;
+  const TempFile rates(kRates);
+  const std::string command =
+      "usage focus --ledger " + ledger.path() + " --rates " + rates.path() + " --period 2026-11";
+  const Result result = RunTurnpike(command);
+  CHECK(result.status == 0);
+  CHECK(result.out.find("BilledCost,EffectiveCost,ListCost,ContractedCost,BillingAccountId,") == 0);
+  CHECK(result.out.find("\r\n0.1,0.1,0.1,0.1,acme,acme,EUR,2026-11-01T00:00:00Z,") !=
+        std::string::npos);
+  CHECK(RunTurnpike(command + " --account nobody").status == 1);
+  CHECK(RunTurnpike("usage focus --period x --ledger a --rates b").status == 1);
+}
+
 TEST_CASE("usage invoice and explain say what is wrong and exit with 1") {
   const TempLedger ledger;
   const TempFile rates(kRates);

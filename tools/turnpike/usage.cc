@@ -87,6 +87,7 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
   AddReconcileCommand(*usage, exit_status);
   AddVerifyCommand(*usage, exit_status);
   AddInvoiceCommands(*usage, exit_status);
+  AddFocusCommand(*usage, exit_status);
 
   usage->footer(
       "Examples:\n"

@@ -18,4 +18,7 @@ void AddVerifyCommand(CLI::App& usage, int* exit_status);
 // AddInvoiceCommands adds `invoice` and `explain`: what an account pays, and for what.
 void AddInvoiceCommands(CLI::App& usage, int* exit_status);
 
+// AddFocusCommand adds `focus`: the same for FinOps tools.
+void AddFocusCommand(CLI::App& usage, int* exit_status);
+
 }  // namespace turnpike

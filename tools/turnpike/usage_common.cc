@@ -35,4 +35,8 @@ void AddRatesOption(CLI::App& command, std::string& rates) {
       ->required();
 }
 
+void AddPeriodOption(CLI::App& command, std::string& period) {
+  command.add_option("--period", period, "The month, UTC: 2026-11")->type_name("MONTH")->required();
+}
+
 }  // namespace turnpike

@@ -25,8 +25,10 @@ int Finish();
 std::optional<RateTable> LoadRatesOrPrintProblems(const std::string& path,
                                                   const std::optional<config::RatedTime>& time);
 
-// AddLedgerOption and AddRatesOption add the required options --ledger and --rates.
+// AddLedgerOption, AddRatesOption and AddPeriodOption add the required options --ledger, --rates
+// and --period.
 void AddLedgerOption(CLI::App& command, std::string& ledger);
 void AddRatesOption(CLI::App& command, std::string& rates);
+void AddPeriodOption(CLI::App& command, std::string& period);
 
 }  // namespace turnpike

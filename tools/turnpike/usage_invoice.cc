@@ -153,9 +153,7 @@ void AddInvoiceCommands(CLI::App& usage, int* exit_status) {
       usage.add_subcommand("invoice", "What an account pays for a month, line by line");
   AddLedgerOption(*invoice, options->ledger);
   AddRatesOption(*invoice, options->rates);
-  invoice->add_option("--period", options->period, "The month, UTC: 2026-11")
-      ->type_name("MONTH")
-      ->required();
+  AddPeriodOption(*invoice, options->period);
   invoice->add_option("--account", options->account, "Who pays")->required();
   invoice->add_option("--format", options->format, "table, csv, json, or html to print")
       ->type_name("FORMAT")
