@@ -65,6 +65,7 @@ const std::vector<Library>& Libraries() {
   static const std::vector<Library> libraries = {
       {"sqlite3.h", "SQLite", {"common/metering/"}},
       {"yaml-cpp/", "yaml-cpp", {"config/load.cc"}},
+      {"date/", "the date library", {"common/metering/time_zone.cc"}},
       {"uv.h", "libuv", {"server/io/", "server/*.cc"}},
       {"openssl/",
        "BoringSSL",

@@ -85,7 +85,7 @@ inline Cell Reason(const SessionRow& row) {
 }  // namespace columns
 
 // kReportColumns are those of `turnpike usage report`.
-inline constexpr std::array<Column<ReportRow>, 14> kReportColumns = {{
+inline constexpr std::array<Column<ReportRow>, 15> kReportColumns = {{
     {"account", "who pays", InTable::kYes, columns::Text<&ReportRow::account, ReportRow>,
      ReportKey::kAccount},
     {"region", "where the server stood", InTable::kYes,
@@ -94,8 +94,12 @@ inline constexpr std::array<Column<ReportRow>, 14> kReportColumns = {{
      columns::Text<&ReportRow::transport, ReportRow>, ReportKey::kTransport},
     {"label", "tells one use of an account from another", InTable::kYes,
      columns::Text<&ReportRow::label, ReportRow>, ReportKey::kLabel},
-    {"day", "UTC", InTable::kYes, columns::Text<&ReportRow::day, ReportRow>, ReportKey::kDay},
-    {"month", "UTC", InTable::kYes, columns::Text<&ReportRow::month, ReportRow>, ReportKey::kMonth},
+    {"day", "of the report's time zone", InTable::kYes, columns::Text<&ReportRow::day, ReportRow>,
+     ReportKey::kDay},
+    {"month", "of the report's time zone", InTable::kYes,
+     columns::Text<&ReportRow::month, ReportRow>, ReportKey::kMonth},
+    {"edge", "the site of the server", InTable::kYes, columns::Text<&ReportRow::edge, ReportRow>,
+     ReportKey::kEdge},
     {"sessions", "allocations that started in the row's part of the period", InTable::kYes,
      [](const ReportRow& row) { return Cell(row.sessions); }},
     {"client_to_peer_bytes", "payload that clients sent and peers were sent", InTable::kYes,

@@ -27,8 +27,9 @@ std::expected<ReportFormat, std::string> ParseReportFormat(std::string_view name
   if (name == "table") return ReportFormat::kTable;
   if (name == "csv") return ReportFormat::kCsv;
   if (name == "json") return ReportFormat::kJson;
+  if (name == "jsonl") return ReportFormat::kJsonLines;
   return std::unexpected("unknown format \"" + EscapeText(name) +
-                         "\": known are table, csv and json");
+                         "\": known are table, csv, json and jsonl");
 }
 
 std::unique_ptr<RowWriter> MakeRowWriter(ReportFormat format, std::ostream& out) {
@@ -38,9 +39,11 @@ std::unique_ptr<RowWriter> MakeRowWriter(ReportFormat format, std::ostream& out)
     case ReportFormat::kCsv:
       return MakeCsvWriter(out);
     case ReportFormat::kJson:
+      return MakeJsonWriter(out);
+    case ReportFormat::kJsonLines:
       break;
   }
-  return MakeJsonWriter(out);
+  return MakeJsonLinesWriter(out);
 }
 
 std::string PlainText(const std::string& text) {

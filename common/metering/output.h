@@ -15,9 +15,9 @@
 
 namespace turnpike {
 
-enum class ReportFormat : uint8_t { kTable, kCsv, kJson };
+enum class ReportFormat : uint8_t { kTable, kCsv, kJson, kJsonLines };
 
-// ParseReportFormat reads `table`, `csv` or `json`. It fails with a sentence.
+// ParseReportFormat reads `table`, `csv`, `json` or `jsonl`. It fails with a sentence.
 std::expected<ReportFormat, std::string> ParseReportFormat(std::string_view name);
 
 // OutputColumn is what a writer needs to know of a column.
@@ -58,6 +58,9 @@ std::unique_ptr<RowWriter> MakePlainCsvWriter(std::ostream& out);
 
 // MakeJsonWriter: one object with as_of, complete and rows; byte counts are integers.
 std::unique_ptr<RowWriter> MakeJsonWriter(std::ostream& out);
+
+// MakeJsonLinesWriter: one object a line and row; as_of and complete are its last members.
+std::unique_ptr<RowWriter> MakeJsonLinesWriter(std::ostream& out);
 
 // MakeRowWriter makes the writer of `format`.
 std::unique_ptr<RowWriter> MakeRowWriter(ReportFormat format, std::ostream& out);

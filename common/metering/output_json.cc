@@ -21,6 +21,14 @@ struct ToJson {
   }
 };
 
+Json ObjectOf(std::span<const OutputColumn> columns, std::span<const Cell> cells) {
+  Json object;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    object[std::string(columns[i].name)] = std::visit(ToJson{}, cells[i]);
+  }
+  return object;
+}
+
 class JsonWriter : public RowWriter {
  public:
   explicit JsonWriter(std::ostream& out) : out_(out) {}
@@ -31,11 +39,7 @@ class JsonWriter : public RowWriter {
          << ", \"complete\": " << (scope.complete ? "true" : "false") << ", \"rows\": [";
   }
   void Row(std::span<const Cell> cells) override {
-    Json object;
-    for (size_t i = 0; i < cells.size(); ++i) {
-      object[std::string(columns_[i].name)] = std::visit(ToJson{}, cells[i]);
-    }
-    out_ << separator_ << object.dump();
+    out_ << separator_ << ObjectOf(columns_, cells).dump();
     separator_ = ",\n";
   }
   void End(const OutputTotal& total) override { out_ << (total.rows == 0 ? "]}\n" : "\n]}\n"); }
@@ -46,10 +50,36 @@ class JsonWriter : public RowWriter {
   const char* separator_ = "\n";
 };
 
+class JsonLinesWriter : public RowWriter {
+ public:
+  explicit JsonLinesWriter(std::ostream& out) : out_(out) {}
+
+  void Begin(const ReportScope& scope, std::vector<OutputColumn> columns) override {
+    columns_ = std::move(columns);
+    scope_ = scope;
+  }
+  void Row(std::span<const Cell> cells) override {
+    Json object = ObjectOf(columns_, cells);
+    object["as_of"] = FormatRfc3339(scope_.as_of);
+    object["complete"] = scope_.complete;
+    out_ << object.dump() << '\n';
+  }
+  void End(const OutputTotal&) override {}
+
+ private:
+  std::ostream& out_;
+  std::vector<OutputColumn> columns_;
+  ReportScope scope_;
+};
+
 }  // namespace
 
 std::unique_ptr<RowWriter> MakeJsonWriter(std::ostream& out) {
   return std::make_unique<JsonWriter>(out);
+}
+
+std::unique_ptr<RowWriter> MakeJsonLinesWriter(std::ostream& out) {
+  return std::make_unique<JsonLinesWriter>(out);
 }
 
 }  // namespace turnpike

@@ -38,4 +38,12 @@ UsageTotals ReadTotals(const Statement& statement, int column) {
   return FromSums(sums);
 }
 
+void AddTotals(UsageTotals& sum, const UsageTotals& more) {
+  for (size_t d = 0; d < kDirectionCount; ++d) {
+    sum.payload_bytes[d] += more.payload_bytes[d];
+    sum.wire_bytes[d] += more.wire_bytes[d];
+    sum.packets[d] += more.packets[d];
+  }
+}
+
 }  // namespace turnpike

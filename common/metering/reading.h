@@ -32,4 +32,7 @@ std::expected<std::unique_ptr<Database>, std::string> BeginReading(const std::st
 // ReadTotals reads the six totals, which stand in their usual order from `column` on.
 UsageTotals ReadTotals(const Statement& statement, int column);
 
+// AddTotals adds `more` to `sum`.
+void AddTotals(UsageTotals& sum, const UsageTotals& more);
+
 }  // namespace turnpike

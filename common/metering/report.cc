@@ -1,41 +1,48 @@
 #include "common/metering/report.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 
 #include "common/metering/reading.h"
+#include "common/metering/report_groups.h"
 
 namespace turnpike {
 namespace {
 
 using std::chrono::microseconds;
 
-// KeyColumn says how a key is named, read from `usage`, and stored in a row.
-struct KeyColumn {
-  std::string_view name;
-  std::string_view sql;
-  std::string ReportRow::* field;
-};
+constexpr std::array<std::string_view, kReportKeyCount> kKeys = {
+    "account", "region", "transport", "label", "day", "month", "edge"};
 
-constexpr std::array<KeyColumn, kReportKeyCount> kKeys = {{
-    {"account", "account.name", &ReportRow::account},
-    {"region", "region", &ReportRow::region},
-    {"transport", "transport", &ReportRow::transport},
-    {"label", "label", &ReportRow::label},
-    {"day", "strftime('%Y-%m-%d', bucket * 900, 'unixepoch')", &ReportRow::day},
-    {"month", "strftime('%Y-%m', bucket * 900, 'unixepoch')", &ReportRow::month},
-}};
+// Buckets ?1 to ?2. Every query has the same columns: bucket, account, region, transport, label,
+// edge, sessions, the six totals.
+constexpr const char* kUsage = R"sql(
+SELECT bucket, account, region, transport, label, NULL, sessions,
+  client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes,
+  peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets
+FROM usage_bucket WHERE bucket >= ?1 AND bucket < ?2
+)sql";
 
-const KeyColumn& ColumnOf(ReportKey key) { return kKeys[static_cast<size_t>(key)]; }
-
-// Buckets ?1 to ?2.
-constexpr std::string_view kUsage =
-    "FROM usage_bucket JOIN account ON account.key = account WHERE bucket >= ?1 AND bucket < ?2 ";
-
-constexpr std::string_view kSums =
-    "sum(sessions), sum(client_to_peer_bytes), sum(peer_to_client_bytes), "
-    "sum(client_to_peer_wire_bytes), sum(peer_to_client_wire_bytes), "
-    "sum(client_to_peer_packets), sum(peer_to_client_packets) ";
+// By edge: what sessions relayed, where they started, and what is left of those not kept.
+constexpr const char* kEdgeParts = R"sql(
+SELECT bucket, account, region, transport, label, edge, 0,
+  p.client_to_peer_bytes, p.peer_to_client_bytes, p.client_to_peer_wire_bytes,
+  p.peer_to_client_wire_bytes, p.client_to_peer_packets, p.peer_to_client_packets
+FROM usage_part AS p JOIN session ON session.key = p.session JOIN boot ON boot.key = boot
+WHERE bucket >= ?1 AND bucket < ?2
+)sql";
+constexpr const char* kEdgeStarts = R"sql(
+SELECT max(started_at, 0) / 900000000, account, region, transport, label, edge, 1, 0, 0, 0, 0, 0, 0
+FROM session JOIN boot ON boot.key = boot
+WHERE started_at >= ?1 * 900000000 AND started_at < ?2 * 900000000
+)sql";
+constexpr const char* kEdgePruned = R"sql(
+SELECT bucket, account, region, transport, label, edge, sessions,
+  client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes,
+  peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets
+FROM usage_pruned JOIN boot ON boot.key = boot WHERE bucket >= ?1 AND bucket < ?2
+)sql";
 
 constexpr const char* kSessions = R"sql(
 SELECT session.key, session.id, node, edge, account.name, region, username, label, transport,
@@ -76,27 +83,75 @@ SessionRow ReadSession(const Statement& s) {
 }
 
 std::expected<std::optional<WallTime>, std::string> ParseBound(const std::string& name,
-                                                               const std::string& text) {
+                                                               const std::string& text,
+                                                               const TimeZone& zone) {
   if (text.empty()) return std::nullopt;
-  const auto time = ParseDate(text);
+  auto time = ParseDate(text);
   if (!time) return std::unexpected(name + ": " + time.error());
+  const bool is_date = text.find('T') == std::string::npos;
+  if (is_date) time = zone.DayStart(std::chrono::local_days(TimeZone().LocalDay(*time)));
   if (BucketStart(BucketOf(*time)) == *time) return *time;
   return std::unexpected(name + ": " + text +
                          " is not a multiple of 15 minutes since 1970, which usage is kept by");
 }
 
+// Progress says how far a reading is that goes from bucket to bucket.
+class Progress {
+ public:
+  Progress(Database& database, const ReportQuery& query, const ReadingBounds& bounds)
+      : tell_(query.progress) {
+    if (!tell_) return;
+    first_ = std::max(bounds.first_bucket, database.QueryInt("SELECT min(bucket) FROM usage_part"));
+    const int64_t last = database.QueryInt("SELECT max(bucket) FROM usage_part");
+    buckets_ = std::max<int64_t>(std::min(bounds.end_bucket, last + 1) - first_, 1);
+  }
+  void At(int64_t bucket) {
+    if (!tell_) return;
+    const auto percent = static_cast<int>((bucket - first_) * 100 / buckets_);
+    if (percent <= percent_) return;
+    percent_ = percent;
+    tell_(percent);
+  }
+
+ private:
+  const std::function<void(int)>& tell_;
+  int64_t first_ = 0;
+  int64_t buckets_ = 1;
+  int percent_ = -1;
+};
+
+// AddUsage adds what `sql` selects to `groups`.
+void AddUsage(Database& database, const char* sql, const ReadingBounds& bounds,
+              const std::map<int64_t, std::string>& accounts, ReportGroups& groups,
+              Progress* progress) {
+  Statement usage(database, sql);
+  usage.Bind(bounds.first_bucket, bounds.end_bucket);
+  while (usage.Step()) {
+    const int64_t bucket = usage.Int(0);
+    if (progress != nullptr) progress->At(bucket);
+    const auto account = accounts.find(usage.Int(1));
+    if (account == accounts.end()) continue;
+    ReportRow& row =
+        groups.At(BucketIndex(static_cast<uint32_t>(bucket)),
+                  {account->second, usage.View(2), usage.View(3), usage.View(4), usage.View(5)});
+    row.sessions += usage.Total(6);
+    AddTotals(row.totals, ReadTotals(usage, 7));
+  }
+}
+
 }  // namespace
 
-std::string_view ReportKeyName(ReportKey key) { return ColumnOf(key).name; }
+std::string_view ReportKeyName(ReportKey key) { return kKeys[static_cast<size_t>(key)]; }
 
 std::expected<std::vector<ReportKey>, std::string> ParseReportKeys(
     std::span<const std::string> names) {
   std::vector<ReportKey> keys;
   for (const std::string& name : names) {
-    const auto* column = std::ranges::find(kKeys, name, &KeyColumn::name);
+    const auto* column = std::ranges::find(kKeys, name);
     if (column == kKeys.end()) {
-      return std::unexpected("cannot group by \"" + name +
-                             "\": known are account, region, transport, label, day and month");
+      return std::unexpected(
+          "cannot group by \"" + name +
+          "\": known are account, region, transport, label, day, month and edge");
     }
     const auto key = static_cast<ReportKey>(column - kKeys.begin());
     if (std::ranges::find(keys, key) != keys.end()) {
@@ -108,10 +163,11 @@ std::expected<std::vector<ReportKey>, std::string> ParseReportKeys(
   return keys;
 }
 
-std::expected<Period, std::string> ParsePeriod(const std::string& from, const std::string& to) {
-  auto first = ParseBound("--from", from);
+std::expected<Period, std::string> ParsePeriod(const std::string& from, const std::string& to,
+                                               const TimeZone& zone) {
+  auto first = ParseBound("--from", from, zone);
   if (!first) return std::unexpected(first.error());
-  auto end = ParseBound("--to", to);
+  auto end = ParseBound("--to", to, zone);
   if (!end) return std::unexpected(end.error());
   if (*first && *end && **first >= **end) {
     return std::unexpected(
@@ -123,26 +179,24 @@ std::expected<Period, std::string> ParsePeriod(const std::string& from, const st
 std::expected<Report, std::string> UsageReport(const ReportQuery& query) {
   Report report;
   report.by = query.by;
-  const auto database = BeginReading(query.directory, query.period, report.scope);
-  if (!database) return std::unexpected(database.error());
-  std::string names;
-  std::string positions;
-  for (size_t i = 0; i < query.by.size(); ++i) {
-    names += std::string(ColumnOf(query.by[i]).sql) + ", ";
-    positions += (i == 0 ? "" : ", ") + std::to_string(i + 1);
-  }
-  Statement statement(**database, "SELECT " + names + std::string(kSums) + std::string(kUsage) +
-                                      "GROUP BY " + positions + " ORDER BY " + positions);
+  const auto opened = BeginReading(query.directory, query.period, report.scope);
+  if (!opened) return std::unexpected(opened.error());
+  Database& database = **opened;
+  std::map<int64_t, std::string> accounts;
+  Statement names(database, "SELECT key, name FROM account");
+  while (names.Step()) accounts[names.Int(0)] = names.Bytes(1);
   const ReadingBounds bounds(query.period);
-  statement.Bind(bounds.first_bucket, bounds.end_bucket);
-  while (statement.Step()) {
-    ReportRow& row = report.rows.emplace_back();
-    int column = 0;
-    for (const ReportKey key : query.by) row.*(ColumnOf(key).field) = statement.Bytes(column++);
-    row.sessions = statement.Total(column);
-    row.totals = ReadTotals(statement, column + 1);
+  ReportGroups groups(query.by, query.zone);
+  if (std::ranges::count(query.by, ReportKey::kEdge) == 0) {
+    AddUsage(database, kUsage, bounds, accounts, groups, nullptr);
+  } else {
+    Progress progress(database, query, bounds);
+    AddUsage(database, kEdgeParts, bounds, accounts, groups, &progress);
+    AddUsage(database, kEdgeStarts, bounds, accounts, groups, nullptr);
+    AddUsage(database, kEdgePruned, bounds, accounts, groups, nullptr);
   }
-  if (!(*database)->ok()) return std::unexpected("cannot read " + (*database)->error());
+  if (!database.ok()) return std::unexpected("cannot read " + database.error());
+  report.rows = groups.Take();
   return report;
 }
 

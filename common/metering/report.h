@@ -1,6 +1,6 @@
 // Reports: reads a ledger, beside a running server or without one. Nothing here writes to it.
 //
-// Every report is one read transaction: all its rows are of the same checkpoint. Periods are UTC,
+// Every report is one read transaction: all its rows are of the same checkpoint. Periods are
 // half-open, and begin and end on a bucket's boundary.
 #pragma once
 
@@ -15,13 +15,16 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/metering/time_zone.h"
 #include "common/metering/usage.h"
 
 namespace turnpike {
 
 // ReportKey is what a usage report can be grouped by.
-enum class ReportKey : uint8_t { kAccount, kRegion, kTransport, kLabel, kDay, kMonth };
-inline constexpr int kReportKeyCount = 6;
+// Buckets have no edge: a report by edge reads the parts of sessions, which takes longer and
+// reaches back as far as they are kept.
+enum class ReportKey : uint8_t { kAccount, kRegion, kTransport, kLabel, kDay, kMonth, kEdge };
+inline constexpr int kReportKeyCount = 7;
 
 // ReportKeyName returns the name that `--by` takes and the column has: `account`, …, `month`.
 std::string_view ReportKeyName(ReportKey key);
@@ -37,9 +40,11 @@ struct Period {
   std::optional<WallTime> to;
 };
 
-// ParsePeriod reads dates or date-times (UTC); an empty text means no bound. It fails with a
-// sentence when a bound is not a multiple of 15 minutes or the period is empty.
-std::expected<Period, std::string> ParsePeriod(const std::string& from, const std::string& to);
+// ParsePeriod reads dates, which begin when they do in `zone`, or date-times (UTC); an empty text
+// means no bound. It fails with a sentence when a bound is not a multiple of 15 minutes or the
+// period is empty.
+std::expected<Period, std::string> ParsePeriod(const std::string& from, const std::string& to,
+                                               const TimeZone& zone = {});
 
 // ReportScope is what every report says of itself.
 struct ReportScope {
@@ -53,9 +58,12 @@ struct ReportQuery {
   std::string directory;  // the server's metering.directory
   Period period;
   std::vector<ReportKey> by = {ReportKey::kAccount, ReportKey::kRegion};
+  TimeZone zone = {};  // of days and months
+  // Called now and then while parts are read, with a share from 0 to 100.
+  std::function<void(int percent)> progress = {};
 };
 
-// ReportRow is one group. Of the first six, those that the query groups by are set, as bytes from
+// ReportRow is one group. Of the first seven, those that the query groups by are set, as bytes from
 // outside. `sessions` counts the sessions that started in the row's share of the period: each
 // session counts once, however many days or months it spans, so that counts add up like bytes do.
 struct ReportRow {
@@ -65,6 +73,7 @@ struct ReportRow {
   std::string label;
   std::string day;    // 2026-11-20
   std::string month;  // 2026-11
+  std::string edge;
   uint64_t sessions = 0;
   UsageTotals totals;
 };
@@ -76,7 +85,8 @@ struct Report {
   std::vector<ReportRow> rows;
 };
 
-// UsageReport reads the buckets of `query`. It fails with a sentence that names the file.
+// UsageReport reads the buckets of `query`, or parts where it groups by edge. It fails with a
+// sentence that names the file.
 std::expected<Report, std::string> UsageReport(const ReportQuery& query);
 
 // SessionQuery asks for the sessions that overlap the period, or have usage in it.

@@ -99,10 +99,13 @@ bool Statement::IsNull(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
-std::string Statement::Bytes(int column) const {
+std::string_view Statement::View(int column) const {
   const void* data = sqlite3_column_blob(statement_, column);
   const auto size = static_cast<size_t>(sqlite3_column_bytes(statement_, column));
-  return data == nullptr ? std::string() : std::string(static_cast<const char*>(data), size);
+  return data == nullptr ? std::string_view()
+                         : std::string_view(static_cast<const char*>(data), size);
 }
+
+std::string Statement::Bytes(int column) const { return std::string(View(column)); }
 
 }  // namespace turnpike

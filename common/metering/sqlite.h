@@ -93,7 +93,8 @@ class Statement {
   // A stored total is never negative.
   uint64_t Total(int column) const { return static_cast<uint64_t>(Int(column)); }
   bool IsNull(int column) const;
-  // Bytes copies a BLOB or TEXT.
+  // View looks at a BLOB or TEXT until the next Step; Bytes copies it.
+  std::string_view View(int column) const;
   std::string Bytes(int column) const;
 
  private:

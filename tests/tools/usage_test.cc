@@ -38,6 +38,23 @@ TEST_CASE("usage report --by takes several names") {
   CHECK(result.out.find("\r\n2026-11-20,udp,1,100,40,140,") != std::string::npos);
 }
 
+TEST_CASE("usage report takes a zone, the edge, and writes JSON lines") {
+  const TempLedger ledger;
+  const Result zone = RunTurnpike("usage report --ledger " + ledger.path() +
+                                  " --by day,edge --zone Pacific/Auckland --format jsonl");
+  CHECK(zone.status == 0);
+  const auto line = nlohmann::json::parse(zone.out);
+  CHECK(line["day"] == "2026-11-21");
+  CHECK(line["edge"] == "ashburn");
+  CHECK(line["billable_bytes"] == 140);
+  CHECK(line["complete"] == true);
+  const Result period =
+      RunTurnpike("usage report --ledger " + ledger.path() +
+                  " --zone Pacific/Auckland --from 2026-11-21 --to 2026-11-22 --by account");
+  CHECK(period.out.find("period: 2026-11-20T11:00:00Z to 2026-11-21T11:00:00Z") !=
+        std::string::npos);
+}
+
 TEST_CASE("usage sessions lists sessions, and filters them") {
   const TempLedger ledger;
   const Result result = RunTurnpike("usage sessions --ledger " + ledger.path() +
@@ -57,6 +74,7 @@ TEST_CASE("usage says what is wrong and exits with 1") {
   const std::string command = "usage report --ledger " + ledger.path();
   for (const auto& [arguments, message] :
        {std::pair{command + " --by colour", "cannot group by \"colour\""},
+        std::pair{command + " --zone Mars", "--zone: there is no time zone \"Mars\""},
         std::pair{command + " --format xml", "unknown format \"xml\""},
         std::pair{command + " --from 2026-11-20T12:01Z", "not a multiple of 15 minutes"},
         std::pair{command + " --from 2026-11-20 --to 2026-11-19", "--to must be later"},

@@ -1,6 +1,9 @@
 #include "tools/turnpike/usage.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -20,27 +23,41 @@ struct Options {
   std::string ledger;
   std::string from;
   std::string to;
+  std::string zone = "UTC";
   std::vector<std::string> by = {"account", "region"};
   std::string format = "table";
   std::optional<std::string> account;
   std::optional<std::string> region;
 };
 
+// ShowProgress tells a person who waits how far a reading is; a pipe hears nothing.
+void ShowProgress(int percent) {
+  std::cerr << "\rreading parts of sessions: " << percent << "%" << std::flush;
+}
+
 int RunReport(const Options& options) {
-  const auto period = ParsePeriod(options.from, options.to);
+  const auto zone = TimeZone::Find(options.zone);
+  if (!zone) return Complain("--zone: " + zone.error());
+  const auto period = ParsePeriod(options.from, options.to, *zone);
   if (!period) return Complain(period.error());
   const auto by = ParseReportKeys(options.by);
   if (!by) return Complain("--by: " + by.error());
   const auto format = ParseReportFormat(options.format);
   if (!format) return Complain("--format: " + format.error());
-  const auto report = UsageReport({options.ledger, *period, *by});
+  ReportQuery query{options.ledger, *period, *by, *zone};
+  const bool is_watched = isatty(STDERR_FILENO) != 0;
+  if (is_watched) query.progress = ShowProgress;
+  const auto report = UsageReport(query);
+  if (is_watched && std::ranges::count(*by, ReportKey::kEdge) != 0) std::cerr << "\r\x1b[K";
   if (!report) return Complain(report.error());
   WriteReport(*report, *format, std::cout);
   return Finish();
 }
 
 int RunSessions(const Options& options) {
-  const auto period = ParsePeriod(options.from, options.to);
+  const auto zone = TimeZone::Find(options.zone);
+  if (!zone) return Complain("--zone: " + zone.error());
+  const auto period = ParsePeriod(options.from, options.to, *zone);
   if (!period) return Complain(period.error());
   const auto format = ParseReportFormat(options.format);
   if (!format) return Complain("--format: " + format.error());
@@ -51,10 +68,15 @@ int RunSessions(const Options& options) {
 
 void AddCommonOptions(CLI::App& command, Options& options) {
   AddLedgerOption(command, options.ledger);
-  command.add_option("--from", options.from, "First instant, UTC: 2026-11-01 or 2026-11-01T12:15Z")
+  command.add_option("--from", options.from, "First instant: 2026-11-01 or 2026-11-01T12:15Z")
       ->type_name("TIME");
-  command.add_option("--to", options.to, "First instant after the period, UTC")->type_name("TIME");
-  command.add_option("--format", options.format, "table, csv or json")
+  command.add_option("--to", options.to, "First instant after the period")->type_name("TIME");
+  command
+      .add_option("--zone", options.zone,
+                  "Where days and months begin, those of --from and --to too: Europe/Berlin")
+      ->type_name("ZONE")
+      ->capture_default_str();
+  command.add_option("--format", options.format, "table, csv, json or jsonl")
       ->type_name("FORMAT")
       ->capture_default_str();
 }
@@ -69,7 +91,7 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
 
   CLI::App* const report = usage->add_subcommand("report", "Usage by account, region, day, ...");
   AddCommonOptions(*report, *options);
-  report->add_option("--by", options->by, "account, region, transport, label, day, month")
+  report->add_option("--by", options->by, "account, region, transport, label, day, month, edge")
       ->delimiter(',')
       ->type_name("NAMES")
       ->capture_default_str();

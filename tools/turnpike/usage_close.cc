@@ -158,7 +158,7 @@ void AddPeriodCommands(CLI::App& usage, int* exit_status) {
   CLI::App* const periods = usage.add_subcommand("periods", "Months: open, grace, ready or closed");
   AddLedgerOption(*periods, options->ledger);
   AddGrace(*periods, *options);
-  periods->add_option("--format", options->format, "table, csv or json")
+  periods->add_option("--format", options->format, "table, csv, json or jsonl")
       ->type_name("FORMAT")
       ->capture_default_str();
   periods->callback([options, exit_status] { *exit_status = RunPeriods(*options); });

@@ -165,7 +165,7 @@ void AddInvoiceCommands(CLI::App& usage, int* exit_status) {
   explain->add_option("LINE_ID", options->line_id, "As `usage invoice` prints it")->required();
   AddLedgerOption(*explain, options->ledger);
   AddRatesOption(*explain, options->rates);
-  explain->add_option("--format", options->format, "table, csv or json")
+  explain->add_option("--format", options->format, "table, csv, json or jsonl")
       ->type_name("FORMAT")
       ->capture_default_str();
   explain->callback([options, exit_status] { *exit_status = RunExplain(*options); });

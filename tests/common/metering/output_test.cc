@@ -160,7 +160,7 @@ TEST_CASE("THE table: names are unique and in snake case, every key has its colu
 TEST_CASE("formats by name") {
   CHECK(ParseReportFormat("csv") == ReportFormat::kCsv);
   CHECK(ParseReportFormat("xml").error() ==
-        "unknown format \"xml\": known are table, csv and json");
+        "unknown format \"xml\": known are table, csv, json and jsonl");
 }
 
 }  // namespace
