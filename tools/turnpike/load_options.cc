@@ -143,6 +143,9 @@ std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server,
   if (run.assert_billing && run.ledger.empty()) {
     return Bad("--assert-billing", "needs --ledger, the server's metering.directory");
   }
+  if (!run.assert_billing && (!run.ledger.empty() || !run.metrics.empty())) {
+    return std::unexpected("--ledger and --metrics compare nothing without --assert-billing");
+  }
   plan.run = static_cast<uint32_t>(load::KernelRandom().U64());
   return plan;
 }

@@ -38,7 +38,7 @@ void OnSignal(int) { interrupted.store(true); }
 void CatchSignals() {
   struct sigaction action{};
   action.sa_handler = &OnSignal;
-  action.sa_flags = SA_RESETHAND;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);  // clang's headers have it unsigned
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
