@@ -128,6 +128,9 @@ struct Config {
     Duration checkpoint = std::chrono::seconds(5);
     uint32_t slots = 65536;  // sessions alive or waiting for the ledger, at most
     std::string rates;       // a file of rates, for caps in money; empty: none
+    struct Retention {
+      Duration sessions = std::chrono::hours(90 * 24);  // from a session's end
+    } retention;
   } metering;
 
   std::vector<Cap> caps;

@@ -166,6 +166,11 @@ constexpr Key kKeys[] = {
         "metering.rates", "A file of rates (config/rates.yaml explains it), for caps in money.",
         "none"),
 
+    Section("metering.retention", "How long the ledger keeps what only people need."),
+    Restart(Value<Span<604'800'000, 315'360'000'000>, MEMBER(metering.retention.sessions)>(
+        "metering.retention.sessions",
+        "From a session's end: then its username, addresses and drops are erased; usage stays.")),
+
     Entries<MEMBER(caps), kPrintNothing, NameCap>(
         "caps",
         "How much accounts may relay in a day or a month (UTC). Caps are looked at after each "

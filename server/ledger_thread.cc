@@ -27,8 +27,12 @@ constexpr int kLastAttempts = 3;
 
 }  // namespace
 
-LedgerThread::LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval)
-    : ledger_(std::move(ledger)), slots_(slots), interval_(interval) {
+LedgerThread::LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
+                           Duration keep_sessions)
+    : ledger_(std::move(ledger)),
+      slots_(slots),
+      interval_(interval),
+      keep_sessions_(keep_sessions) {
   Publish();
 }
 
@@ -106,7 +110,7 @@ void LedgerThread::Run() {
     slots_.Heartbeat(now.wall);
     slots_.GrowAhead();
     if (now.mono >= due || SlotsRunShort()) {
-      Checkpoint(Kind::kPeriodic);
+      if (Checkpoint(Kind::kPeriodic)) EraseOldSessions();
       due = ReadClocks().mono + interval_;
     }
     lock.lock();
@@ -115,6 +119,14 @@ void LedgerThread::Run() {
   lock.unlock();
   for (int i = 0; finish && !finished_well_ && i < kLastAttempts; ++i) {
     finished_well_ = Checkpoint(Kind::kLast);
+  }
+}
+
+void LedgerThread::EraseOldSessions() {
+  const auto keep = std::chrono::floor<std::chrono::microseconds>(keep_sessions_);
+  // A failure closes the connection, and the next checkpoint says what is wrong with the disk.
+  if (auto ok = ledger_->EraseSessions(ReadClocks().wall - keep); !ok) {
+    Log(LogLevel::kWarning, "ledger_erase_failed", {{"error", ok.error()}});
   }
 }
 

@@ -22,8 +22,9 @@ namespace turnpike {
 // since the slots keep counting.
 class LedgerThread {
  public:
-  // `slots` is not owned.
-  LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval);
+  // `slots` is not owned. Who and where is erased from sessions that ended `keep_sessions` ago.
+  LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
+               Duration keep_sessions);
   // The destructor ends the thread without a last checkpoint, for a start that failed.
   ~LedgerThread();
   LedgerThread(const LedgerThread&) = delete;
@@ -58,6 +59,7 @@ class LedgerThread {
 
   void Run();
   bool Checkpoint(Kind kind);
+  void EraseOldSessions();
   bool SlotsRunShort() const;
   void TakeNewCaps();
   void Note(std::expected<CheckpointStats, std::string> result, Duration took, Now now);
@@ -68,6 +70,7 @@ class LedgerThread {
   SlotFile& slots_;
   std::unique_ptr<CapKeeper> caps_;  // nullptr: no caps
   const Duration interval_;
+  const Duration keep_sessions_;
 
   // Of the thread that checkpoints.
   LedgerStatus current_;

@@ -143,6 +143,16 @@ std::expected<std::vector<AccountUsage>, std::string> Ledger::UsageSince(WallTim
   return usage;
 }
 
+std::expected<void, std::string> Ledger::EraseSessions(WallTime before) {
+  constexpr int64_t kAtOnce = 500;
+  State& state = *state_;
+  if (auto ok = state.OpenWriter(); !ok) return std::unexpected(ok.error());
+  if (state.writer->EraseSessions(before, kAtOnce)) return {};
+  std::string error = "cannot write " + state.writer->error();
+  state.writer.reset();
+  return std::unexpected(std::move(error));
+}
+
 const std::vector<BillableTotal>& Ledger::BillableTotals() const { return state_->billable; }
 
 uint64_t Ledger::UnpersistedBytes(const SlotFile& slots) const {

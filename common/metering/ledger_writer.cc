@@ -263,6 +263,28 @@ bool LedgerWriter::Commit(WallTime as_of, bool closing) {
   return ok();
 }
 
+bool LedgerWriter::EraseSessions(WallTime before, int64_t limit) {
+  std::vector<int64_t> sessions;
+  {
+    Statement old(*database_,
+                  "SELECT key FROM session WHERE client_address <> '' AND ended_at < ? LIMIT ?");
+    old.Bind(before.time_since_epoch().count(), limit);
+    while (old.Step()) sessions.push_back(old.Int(0));
+  }
+  if (sessions.empty()) return ok();
+  Begin();
+  Statement erase(*database_,
+                  "UPDATE session SET username = x'', client_address = '', relayed_address = '' "
+                  "WHERE key = ?");
+  Statement drops(*database_, "DELETE FROM session_drop WHERE session = ?");
+  for (const int64_t session : sessions) {
+    erase.Bind(session).Run();
+    drops.Bind(session).Run();
+  }
+  database_->Exec("COMMIT");
+  return ok();
+}
+
 bool LedgerWriter::MaintainWal(bool closing) {
   if (!closing && wal_pages_ < kLongWal) return true;
   const int mode = closing ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;

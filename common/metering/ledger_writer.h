@@ -46,6 +46,10 @@ class LedgerWriter {
   // Commit writes the buckets and the state of the ledger, and commits. On false, see error().
   bool Commit(WallTime as_of, bool closing);
 
+  // EraseSessions takes who and where out of up to `limit` sessions that ended before `before`:
+  // username, addresses and drops. It is a transaction of its own; false on failure.
+  bool EraseSessions(WallTime before, int64_t limit);
+
   // MaintainWal copies a long WAL back into the database, and empties it at the end when `closing`.
   // This is the only place that checkpoints, on the only connection that does. False on failure;
   // what was committed stays committed.

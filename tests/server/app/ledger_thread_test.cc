@@ -44,12 +44,13 @@ struct LedgerWorld {
 };
 
 constexpr auto kHour = std::chrono::hours(1);
+constexpr auto kKeep = std::chrono::hours(24 * 90);
 
 }  // namespace
 
 TEST_CASE("checkpoints publish what is committed, and count how long they took") {
   LedgerWorld world;
-  LedgerThread thread(world.Open(), *world.slots, std::chrono::milliseconds(1));
+  LedgerThread thread(world.Open(), *world.slots, std::chrono::milliseconds(1), kKeep);
   REQUIRE(thread.status() != nullptr);
   SessionMeter meter = world.Session(1);
   meter.Add(Direction::kClientToPeer, 100, 104, BucketOf(ReadClocks().wall));
@@ -71,7 +72,7 @@ TEST_CASE("what an earlier process left is committed before the thread starts") 
   SessionMeter meter = world.Session(1);
   meter.Add(Direction::kPeerToClient, 7, 11, BucketOf(ReadClocks().wall));
   world.slots->CloseAllLive(CloseReason::kCrash, ReadClocks().wall);
-  LedgerThread thread(world.Open(), *world.slots, kHour);
+  LedgerThread thread(world.Open(), *world.slots, kHour, kKeep);
   thread.Recover();
   CHECK(world.slots->used() == 0);
   CHECK(thread.status()->billable[0].payload_bytes[1] == 7);
@@ -81,7 +82,7 @@ TEST_CASE("the last checkpoint comes with Stop, started or not") {
   for (const bool start : {true, false}) {
     CAPTURE(start);
     LedgerWorld world;
-    LedgerThread thread(world.Open(), *world.slots, kHour);
+    LedgerThread thread(world.Open(), *world.slots, kHour, kKeep);
     SessionMeter meter = world.Session(1);
     if (start) thread.Start();
     meter.Add(Direction::kClientToPeer, 5, 9, BucketOf(ReadClocks().wall));
@@ -94,7 +95,7 @@ TEST_CASE("the last checkpoint comes with Stop, started or not") {
 
 TEST_CASE("slots that run short bring the checkpoint forward") {
   LedgerWorld world;
-  LedgerThread thread(world.Open(), *world.slots, kHour);
+  LedgerThread thread(world.Open(), *world.slots, kHour, kKeep);
   while (const auto meter = world.slots->Acquire(SessionInfo())) {
     world.slots->Close(meter->slot(), CloseReason::kExpired, ReadClocks().wall);
   }
@@ -106,7 +107,7 @@ TEST_CASE("slots that run short bring the checkpoint forward") {
 TEST_CASE("a ledger that cannot be written is published as unhealthy, and heals") {
   metering_test::FaultVfs disk;
   LedgerWorld world;
-  LedgerThread thread(world.Open(disk.name()), *world.slots, kHour);
+  LedgerThread thread(world.Open(disk.name()), *world.slots, kHour, kKeep);
   SessionMeter meter = world.Session(1);
   meter.Add(Direction::kClientToPeer, 100, 104, BucketOf(ReadClocks().wall));
   disk.FailAt(1, INT64_MAX / 2, SQLITE_FULL);
@@ -129,7 +130,7 @@ TEST_CASE("a ledger that cannot be written is published as unhealthy, and heals"
 TEST_CASE("a last checkpoint that fails leaves the bytes in the slots, and says so") {
   metering_test::FaultVfs disk;
   LedgerWorld world;
-  LedgerThread thread(world.Open(disk.name()), *world.slots, kHour);
+  LedgerThread thread(world.Open(disk.name()), *world.slots, kHour, kKeep);
   SessionMeter meter = world.Session(1);
   meter.Add(Direction::kClientToPeer, 100, 104, BucketOf(ReadClocks().wall));
   world.slots->Close(meter.slot(), CloseReason::kDrained, ReadClocks().wall);
