@@ -101,6 +101,7 @@ struct Config {
     std::vector<std::string> secrets;  // newest first
     std::vector<UserConfig> users;
     Duration nonce_lifetime = std::chrono::hours(1);
+    bool strict_expiry = false;  // sessions end with their time-limited credential
   } auth;
 
   struct Limits {
@@ -138,6 +139,7 @@ struct Config {
   struct Admin {
     TransportAddress address{IpAddress::V4({{127, 0, 0, 1}}), 9641};
     uint32_t account_series = 1000;  // accounts shown in metrics; the rest is `_other`
+    std::string token;               // authorises the JSON API; empty: it refuses
   } admin;
 
   struct {

@@ -46,6 +46,27 @@ struct Secret {
   static std::string Print(const Value&) { return "\"…\""; }
 };
 
+// OptionalSecret is a Secret, or empty text for none: what an environment variable that is not set
+// leaves.
+struct OptionalSecret : Secret {
+  static ReadResult<Value> Read(std::string_view text) {
+    return text.empty() ? Value() : Secret::Read(text);
+  }
+  static std::string Print(const Value& value) { return value.empty() ? "\"\"" : "\"…\""; }
+};
+
+// YesNo is true or false.
+struct YesNo {
+  using Value = bool;
+  static std::string Describe() { return "true or false"; }
+  static ReadResult<Value> Read(std::string_view text) {
+    if (text == "true") return true;
+    if (text == "false") return false;
+    return std::unexpected("is not true or false");
+  }
+  static std::string Print(const Value& value) { return value ? "true" : "false"; }
+};
+
 // Path is a file's name.
 struct Path {
   using Value = std::string;

@@ -36,7 +36,7 @@ constexpr Key Value(std::string_view name, std::string_view doc, std::string_vie
   return {.name = name,
           .kind = KeyKind::kValue,
           .presence = presence,
-          .secret = std::is_same_v<Format, Secret>,
+          .secret = std::is_base_of_v<Secret, Format>,
           .default_note = note,
           .doc = doc,
           .describe = Format::Describe,
@@ -49,7 +49,7 @@ constexpr Key Value(std::string_view name, std::string_view doc, std::string_vie
           .print = [](const Config& config) { return Format::Print(kMember(config)); },
           .change = [](const Config& before, const Config& after) -> std::string {
             if (kMember(before) == kMember(after)) return {};
-            if (std::is_same_v<Format, Secret>) return "changed";
+            if (std::is_base_of_v<Secret, Format>) return "changed";
             return Format::Print(kMember(before)) + " -> " + Format::Print(kMember(after));
           },
           .copy = kCopy<kMember>};
@@ -117,7 +117,7 @@ constexpr Key List(std::string_view name, std::string_view doc, std::string_view
   return {
       .name = name,
       .kind = KeyKind::kList,
-      .secret = std::is_same_v<Format, Secret>,
+      .secret = std::is_base_of_v<Secret, Format>,
       .doc = doc,
       .example = example,
       .describe = Format::Describe,
@@ -130,7 +130,7 @@ constexpr Key List(std::string_view name, std::string_view doc, std::string_view
       .print =
           [](const Config& config) { return PrintList(ItemsOf(kMember(config)), Format::Print); },
       .change = [](const Config& before, const Config& after) -> std::string {
-        if constexpr (std::is_same_v<Format, Secret>) {
+        if constexpr (std::is_base_of_v<Secret, Format>) {
           return SecretChange(kMember(before), kMember(after));
         } else {
           return ChangeOf(ItemsOf(kMember(before)), ItemsOf(kMember(after)), Format::Print);

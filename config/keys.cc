@@ -117,6 +117,9 @@ constexpr Key kKeys[] = {
         "auth.users[].label", "Tells one use of the account from another in reports.", "none"),
     Value<Span<1'000, 3'600'000>, MEMBER(auth.nonce_lifetime)>(
         "auth.nonce_lifetime", "How long a nonce is good (RFC 8489 allows at most an hour)."),
+    Value<YesNo, MEMBER(auth.strict_expiry)>(
+        "auth.strict_expiry",
+        "Whether a session ends when its time-limited credential expires; else it may go on."),
 
     Section("limits", "What one client may ask for."),
     Value<Span<1'000, 86'400'000>, MEMBER(limits.default_lifetime)>(
@@ -195,11 +198,17 @@ constexpr Key kKeys[] = {
         "sessions.",
         "warn"),
 
-    Section("admin", "Metrics and health over HTTP. It has no login: keep it inside."),
+    Section("admin",
+            "Metrics, health and the JSON API over HTTP. There is no TLS: keep it inside."),
     Restart(Value<Address, MEMBER(admin.address.ip)>("admin.address", "The address to bind.")),
     Restart(Value<Port, MEMBER(admin.address.port)>("admin.port", "The port to bind.")),
     Restart(Value<Whole<0, 1'000'000>, MEMBER(admin.account_series)>(
         "admin.account_series", "Accounts shown in metrics; the rest is counted as _other.")),
+    Value<OptionalSecret, MEMBER(admin.token)>(
+        "admin.token",
+        "Whoever shows this token (`Authorization: Bearer …`) may use the JSON API: see and end "
+        "sessions, revoke, drain, reload. Without one the API refuses.",
+        "none"),
 
     Section("log", "Events on standard output."),
     Value<Word<LogLevel>, MEMBER(log.level)>("log.level", "The least important level to write."),

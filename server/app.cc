@@ -73,6 +73,10 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
   app->host_ = host;
   app->NoteReload(true);
   app->NoteCertificate();
+  app->SetToken(config.admin.token);
+  const auto revoked = app->revocations_.Load(config.metering.directory, ReadClocks().wall);
+  if (!revoked) return std::unexpected(revoked.error());
+  app->directory_->SetRevoked(*revoked);
   if (auto up = app->BringUp(config, listeners, *relays, host); !up) {
     app->ledger_->Stop();  // so that reports need not take this start for a crash
     return std::unexpected(up.error());
@@ -97,7 +101,7 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   setup.slots = slots_.get();
   SystemRandom().Fill(setup.nonce_secret);
   if (auto opened = OpenWorkers(config, std::move(setup)); !opened) return opened;
-  auto admin = AdminHttp::Start(config.admin.address, *this);
+  auto admin = AdminHttp::Start(config.admin.address, *this, *this);
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
   ledger_->Start();

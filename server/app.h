@@ -18,6 +18,8 @@
 #include "server/ops/admin_actions.h"
 #include "server/ops/admin_http.h"
 #include "server/ops/metrics_source.h"
+#include "server/revocation_file.h"
+#include "server/session_rates.h"
 #include "server/worker.h"
 
 namespace turnpike {
@@ -50,11 +52,17 @@ class App final : public MetricsSource, public AdminActions {
   // AllWorkersDrain says whether every worker has heard of it: from then on the sessions only
   // become fewer. LiveSessions counts them.
   bool AllWorkersDrain() const;
-  uint64_t LiveSessions() const;
+  uint64_t LiveSessions() const override;
 
   // EveryWorkerTurned says whether each worker's loop has turned since the last call that said so.
   // The main thread alone may ask.
   bool EveryWorkerTurned();
+
+  // What the JSON API can see and do; see AdminActions.
+  std::expected<std::vector<LiveSession>, std::string> Sessions() override;
+  void KillSessions(const std::vector<SessionId>& sessions) override;
+  std::expected<void, std::string> Revoke(const Revocation& revocation) override;
+  std::string admin_token() const override;
 
   // Reload is of AdminActions: listeners, relay addresses and what else needs a restart stay, live
   // allocations keep their keys, and connections the certificate that they began with.
@@ -99,6 +107,7 @@ class App final : public MetricsSource, public AdminActions {
   std::expected<StreamOptions, std::string> MakeStreams(const config::Config& config);
   void NoteReload(bool ok);
   void NoteCertificate();
+  void SetToken(const std::string& token);
   void LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const;
 
   Identity identity_;
@@ -114,6 +123,11 @@ class App final : public MetricsSource, public AdminActions {
   std::unique_ptr<LedgerThread> ledger_;
   std::unique_ptr<ConnectionLimits> connection_limits_;
 
+  // app_sessions.cc.
+  std::mutex sessions_mutex_;
+  SessionRates rates_;  // guarded by sessions_mutex_
+  RevocationFile revocations_;
+
   // What a reload changes, and starts from.
   std::mutex reload_mutex_;
   Loader loader_;
@@ -122,6 +136,8 @@ class App final : public MetricsSource, public AdminActions {
   std::vector<IpAddress> host_;
   StreamOptions streams_;
   FileWatch certificate_files_;
+  mutable std::mutex token_mutex_;
+  std::string admin_token_;  // guarded by token_mutex_
   std::atomic<bool> last_reload_ok_{true};
   std::atomic<bool> restart_needed_{false};
   std::atomic<uint64_t> config_loaded_s_{0};

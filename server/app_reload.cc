@@ -93,6 +93,7 @@ std::expected<void, std::string> App::Adopt(config::Config config) {
 
   streams_ = std::move(*streams);
   NoteCertificate();
+  SetToken(config.admin.token);
   connection_limits_->SetLimits(config.limits.connections, config.limits.connections_per_address);
   const TurnOptions turn = MakeTurnOptions(config, relays_, host_);
   std::vector<std::future<void>> applied;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <utility>
 
 #include "common/base/log.h"
@@ -98,14 +99,42 @@ std::shared_ptr<const LedgerStatus> LedgerThread::status() const {
   return published_;
 }
 
+std::future<std::vector<LiveSession>> LedgerThread::ReadLive() {
+  std::promise<std::vector<LiveSession>> reader;
+  auto sessions = reader.get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    readers_.push_back(std::move(reader));
+  }
+  wake_.notify_one();
+  return sessions;
+}
+
+std::vector<LiveSession> LedgerThread::LiveSessions() const {
+  std::vector<LiveSession> sessions;
+  for (const SlotId slot : slots_.UsedSlots()) {
+    const SlotSnapshot snapshot = slots_.Read(slot);
+    if (snapshot.closed) continue;
+    const auto& drops = snapshot.dropped_packets;
+    sessions.push_back({.info = slots_.ReadInfo(slot),
+                        .totals = snapshot.totals,
+                        .dropped_packets = std::accumulate(drops.begin(), drops.end(), uint64_t{0}),
+                        .bytes_per_second = std::nullopt});
+  }
+  return sessions;
+}
+
 void LedgerThread::Run() {
   MonoTime due = ReadClocks().mono + interval_;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     const Duration wait = std::min<Duration>(due - ReadClocks().mono, kLook);
-    wake_.wait_for(lock, std::max(wait, Duration::zero()), [this] { return stopping_; });
+    wake_.wait_for(lock, std::max(wait, Duration::zero()),
+                   [this] { return stopping_ || !readers_.empty(); });
     if (stopping_) break;
+    auto readers = std::exchange(readers_, {});
     lock.unlock();
+    for (auto& reader : readers) reader.set_value(LiveSessions());
     const Now now = ReadClocks();
     slots_.Heartbeat(now.wall);
     slots_.GrowAhead();

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <expected>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "common/metering/ledger_status.h"
 #include "common/metering/slots.h"
 #include "server/cap_keeper.h"
+#include "server/ops/admin_actions.h"
 
 namespace turnpike {
 
@@ -37,6 +39,10 @@ class LedgerThread {
   // ReplaceCaps does the same while the thread runs, at the next checkpoint that can read the
   // usage. Any thread.
   void ReplaceCaps(std::unique_ptr<CapKeeper> caps);
+
+  // ReadLive reads the sessions that live from the slots, on the thread that alone may: the future
+  // is ready at once, or when a checkpoint that is under way is through. Any thread.
+  std::future<std::vector<LiveSession>> ReadLive();
 
   // Recover writes what an earlier process left in the slots, on the calling thread. Call it before
   // Start, and before listeners open. A failure is no reason not to serve: those slots stay as they
@@ -62,6 +68,7 @@ class LedgerThread {
   void EraseOldSessions();
   bool SlotsRunShort() const;
   void TakeNewCaps();
+  std::vector<LiveSession> LiveSessions() const;
   void Note(std::expected<CheckpointStats, std::string> result, Duration took, Now now);
   void LogFailure(const std::string& error, uint64_t unpersisted, MonoTime now);
   void Publish();
@@ -79,8 +86,9 @@ class LedgerThread {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::unique_ptr<CapKeeper> new_caps_;            // guarded by mutex_
-  bool stopping_ = false;                          // guarded by mutex_
+  std::unique_ptr<CapKeeper> new_caps_;                          // guarded by mutex_
+  std::vector<std::promise<std::vector<LiveSession>>> readers_;  // guarded by mutex_
+  bool stopping_ = false;                                        // guarded by mutex_
   bool finish_ = false;                            // guarded by mutex_: with a last checkpoint
   std::shared_ptr<const LedgerStatus> published_;  // guarded by mutex_
   bool finished_well_ = false;                     // read after the join

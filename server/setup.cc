@@ -158,6 +158,7 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
   options.peer_filter = MakePeerFilter(config, relays, host);
   options.default_lifetime = config.limits.default_lifetime;
   options.max_lifetime = config.limits.max_lifetime;
+  options.strict_expiry = config.auth.strict_expiry;
   options.nonce_lifetime = config.auth.nonce_lifetime;
   options.max_permissions = config.limits.permissions_per_allocation;
   options.max_channels = config.limits.channels_per_allocation;

@@ -6,9 +6,12 @@
 #include <signal.h>
 
 #include <array>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "common/base/log.h"
+#include "server/ops/api_routes.h"
 #include "server/ops/metrics.h"
 
 namespace turnpike {
@@ -19,13 +22,21 @@ constexpr const char* kThreads = "2";
 // How long a client may take to send its request or to take the answer.
 constexpr const char* kTimeoutMs = "5000";
 constexpr const char* kMaxRequestBytes = "8192";
+constexpr size_t kMaxBodyBytes = 65536;
 
 constexpr std::string_view kPlainText = "text/plain; charset=utf-8";
 constexpr std::string_view kIndex =
     "Turnpike\n"
     "/metrics  Prometheus metrics\n"
     "/livez    200 while the process answers\n"
-    "/readyz   200 while new allocations are taken, else 503\n";
+    "/readyz   200 while new allocations are taken, else 503\n"
+    "/v1/openapi.json  what operators can see and do\n";
+
+// Site is what all requests are answered from.
+struct Site {
+  const MetricsSource& source;
+  AdminActions& actions;
+};
 
 struct Answer {
   int status = 200;
@@ -38,10 +49,24 @@ std::string_view StatusText(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 202:
+      return "Accepted";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 413:
+      return "Content Too Large";
+    case 422:
+      return "Unprocessable Content";
+    case 500:
+      return "Internal Server Error";
     default:
       return "Service Unavailable";
   }
@@ -53,7 +78,38 @@ Answer AnswerReadyz(const MetricsSource& source) {
   return {.status = 503, .body = (why.empty() ? "not ready" : EscapeText(why)) + "\n"};
 }
 
-// Route is the whole site.
+// ReadBody returns the request's body, or nullopt when it is too large.
+std::optional<std::string> ReadBody(mg_connection* connection, const mg_request_info& request) {
+  if (request.content_length > static_cast<long long>(kMaxBodyBytes)) return std::nullopt;
+  std::string body;
+  std::array<char, 4096> buffer;
+  while (body.size() <= kMaxBodyBytes) {
+    const int got = mg_read(connection, buffer.data(), buffer.size());
+    if (got <= 0) return body;
+    body.append(buffer.data(), static_cast<size_t>(got));
+  }
+  return std::nullopt;
+}
+
+Answer RouteApi(mg_connection* connection, const mg_request_info& request, AdminActions& actions,
+                std::string_view method, std::string_view path) {
+  constexpr std::string_view kJson = "application/json";
+  const auto body = ReadBody(connection, request);
+  if (!body) return {.status = 413, .content_type = kJson, .body = "{\"error\":\"too large\"}\n"};
+  const char* const authorization = mg_get_header(connection, "Authorization");
+  ApiAnswer answer =
+      AnswerApi(actions, {.method = method,
+                          .path = path,
+                          .query = request.query_string != nullptr ? request.query_string : "",
+                          .body = *body,
+                          .authorization = authorization != nullptr ? authorization : ""});
+  return {.status = answer.status,
+          .content_type = kJson,
+          .body = std::move(answer.body),
+          .extra_header = answer.status == 401 ? "WWW-Authenticate: Bearer\r\n" : ""};
+}
+
+// Route is the site but for the API.
 Answer Route(const MetricsSource& source, std::string_view method, std::string_view path) {
   if (method != "GET" && method != "HEAD") {
     return {.status = 405, .body = "use GET or HEAD\n", .extra_header = "Allow: GET, HEAD\r\n"};
@@ -81,10 +137,12 @@ void Write(mg_connection* connection, const Answer& answer, bool with_body) {
 // none of its own handlers (files, CGI, upload) is ever reached.
 int OnRequest(mg_connection* connection) {
   const mg_request_info* request = mg_get_request_info(connection);
-  const auto& source = *static_cast<const MetricsSource*>(request->user_data);
+  const Site& site = *static_cast<const Site*>(request->user_data);
   const std::string_view method = request->request_method;
   const std::string_view path = request->local_uri_raw != nullptr ? request->local_uri_raw : "";
-  const Answer answer = Route(source, method, path);
+  const Answer answer = path.starts_with("/v1/")
+                            ? RouteApi(connection, *request, site.actions, method, path)
+                            : Route(site.source, method, path);
   Write(connection, answer, method != "HEAD");
   return answer.status;
 }
@@ -115,7 +173,9 @@ class SignalsBlocked {
 class AdminHttp::Impl {
  public:
   // 0 features: with TLS among them civetweb would load OpenSSL beside BoringSSL.
-  Impl() { mg_init_library(0); }
+  Impl(const MetricsSource& source, AdminActions& actions) : site_{source, actions} {
+    mg_init_library(0);
+  }
   ~Impl() {
     if (context_ != nullptr) mg_stop(context_);
     mg_exit_library();
@@ -123,7 +183,7 @@ class AdminHttp::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  bool Start(const TransportAddress& address, const MetricsSource& source) {
+  bool Start(const TransportAddress& address) {
     const std::string listen = address.ToString();
     // There is no document_root, without which civetweb serves no file.
     // clang-format off
@@ -146,9 +206,7 @@ class AdminHttp::Impl {
     callbacks.log_message = OnLog;
     callbacks.log_access = OnLog;
     const SignalsBlocked blocked;
-    // The library only hands the pointer back, and OnRequest makes it const again.
-    context_ = mg_start(&callbacks, const_cast<MetricsSource*>(&source),
-                        const_cast<const char**>(options.data()));
+    context_ = mg_start(&callbacks, &site_, const_cast<const char**>(options.data()));
     return context_ != nullptr;
   }
 
@@ -158,6 +216,7 @@ class AdminHttp::Impl {
   }
 
  private:
+  Site site_;
   mg_context* context_ = nullptr;
 };
 
@@ -165,15 +224,15 @@ AdminHttp::AdminHttp(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AdminHttp::~AdminHttp() = default;
 
 std::expected<std::unique_ptr<AdminHttp>, std::string> AdminHttp::Start(
-    const TransportAddress& address, const MetricsSource& source) {
+    const TransportAddress& address, const MetricsSource& source, AdminActions& actions) {
   if (!address.ip.is_v4() && mg_check_feature(8) == 0) {
     return std::unexpected(
         fmt::format("the admin endpoint cannot listen on {}: the HTTP library has no IPv6; "
                     "use an IPv4 address such as 127.0.0.1",
                     address.ToString()));
   }
-  auto impl = std::make_unique<Impl>();
-  if (!impl->Start(address, source)) {
+  auto impl = std::make_unique<Impl>(source, actions);
+  if (!impl->Start(address)) {
     return std::unexpected(fmt::format(
         "the admin endpoint cannot listen on {}: another program has the port, the address is "
         "not this host's, or the port needs privileges",

@@ -14,7 +14,7 @@ void Allocation::InstallPermission(const IpAddress& ip, MonoTime now) {
 }
 
 MonoTime Allocation::NextDeadline() const {
-  MonoTime first = MonoTime::max();
+  MonoTime first = ends_at;
   for (const Leg& leg : legs) {
     if (leg.open) first = std::min(first, leg.expires_at);
   }

@@ -110,6 +110,7 @@ struct Allocation {
   CloseReason close_reason = CloseReason::kExpired;
   MonoTime created_at;
   MonoTime icmp_since;
+  MonoTime ends_at = MonoTime::max();  // whatever the client refreshes: its credential ends then
   WallTime ended_at{};
   std::unique_ptr<Opening> opening;
 

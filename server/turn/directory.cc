@@ -176,6 +176,19 @@ void Directory::SetCapped(std::vector<CappedUse> capped) {
   capped_.swap(capped);
 }
 
+void Directory::SetRevoked(std::vector<Revocation> revoked) {
+  const std::lock_guard lock(mutex_);
+  revoked_.swap(revoked);
+}
+
+bool Directory::IsRevoked(std::string_view username, std::string_view account,
+                          std::string_view label, WallTime now) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(revoked_, [&](const Revocation& each) {
+    return now < each.until && each.Fits(username, account, label);
+  });
+}
+
 bool Directory::IsCapped(std::string_view account, std::string_view label) const {
   const std::lock_guard lock(mutex_);
   if (capped_.empty()) return false;

@@ -18,6 +18,7 @@
 #include "common/base/time.h"
 #include "common/metering/usage.h"
 #include "common/net/transport_address.h"
+#include "server/turn/revocation.h"
 
 namespace turnpike {
 
@@ -83,6 +84,12 @@ class Directory {
   void SetCapped(std::vector<CappedUse> capped);
   bool IsCapped(std::string_view account, std::string_view label) const;
 
+  // SetRevoked replaces whom an operator has shut out. IsRevoked says whether one of them is that
+  // principal, at `now`: then new allocations get 403.
+  void SetRevoked(std::vector<Revocation> revoked);
+  bool IsRevoked(std::string_view username, std::string_view account, std::string_view label,
+                 WallTime now) const;
+
   // ports_in_use and reservations count, for metrics and for tests that nothing leaks. A reserved
   // port is in use.
   uint32_t ports_in_use() const;
@@ -112,6 +119,7 @@ class Directory {
   // A token is random, so the order of the map tells nothing; it needs no hash of its own.
   std::map<ReservationToken, Reservation> reservations_;
   std::vector<CappedUse> capped_;  // sorted
+  std::vector<Revocation> revoked_;
   std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> allocations_by_username_;
 };
 

@@ -13,6 +13,10 @@ Counter& TurnServer::Impl::Gauge(const Allocation& allocation, AddressFamily fam
 // Settle applies what time has done to an allocation, and arms its next deadline.
 void TurnServer::Impl::Settle(Allocation& allocation, Now now) {
   if (allocation.state != AllocationState::kLive) return;
+  if (allocation.ends_at <= now.mono) {
+    End(allocation, CloseReason::kExpired, now);
+    return;
+  }
   for (const AddressFamily family : {AddressFamily::kIpv4, AddressFamily::kIpv6}) {
     const Leg& leg = allocation.legs[LegIndex(family)];
     if (!leg.open || leg.expires_at > now.mono) continue;

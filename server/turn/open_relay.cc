@@ -20,6 +20,11 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
   if (draining_ || (limit != 0 && table_.indexed_count() >= limit)) {
     return std::unexpected(ErrorStatus::kInsufficientCapacity);
   }
+  // §19, 403: "cannot be performed due to administrative or similar restrictions".
+  if (directory_.IsRevoked(principal.username, principal.account, principal.label,
+                           request.now.wall)) {
+    return std::unexpected(ErrorStatus::kForbidden);
+  }
   // A cap of the account that is reached is a quota too (§7.2 step 10): 486.
   if (directory_.IsCapped(principal.account, principal.label)) {
     return std::unexpected(ErrorStatus::kAllocationQuotaReached);
@@ -51,6 +56,10 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
   allocation.keys = request.who.keys;
   allocation.answer = request.who.answer;
   allocation.created_at = request.now.mono;
+  allocation.ends_at = MonoTime::max();
+  if (options_.strict_expiry && principal.expires_at) {
+    allocation.ends_at = request.now.mono + (*principal.expires_at - request.now.wall);
+  }
   allocation.session = MakeSessionId(request.now.wall, random);
   allocation.granted.transaction_id = request.from.transaction_id;
   allocation.granted.fingerprint = request.from.fingerprint;

@@ -57,6 +57,8 @@ struct TurnOptions {
   uint32_t max_allocations = 0;                           // per core; 0: as the ports allow
   uint32_t max_allocations_per_username = 0;              // 0: no limit; more get 486
 
+  bool strict_expiry = false;  // a session ends with its time-limited credential
+
   // Where new clients are sent while the core drains, or always; by turns among those of the
   // client's family. A client that has none is served, or refused, as if there were no list.
   std::vector<AlternateServer> alternate_servers;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/base/version.h"
+#include "tools/turnpike/admin_commands.h"
 #include "tools/turnpike/config_command.h"
 #include "tools/turnpike/load_command.h"
 #include "tools/turnpike/token.h"
@@ -20,12 +21,14 @@ int main(int argc, char** argv) {
   turnpike::AddTokenCommand(app, &exit_status);
   turnpike::AddConfigCommand(app, &exit_status);
   turnpike::AddLoadCommand(app, &exit_status);
+  turnpike::AddAdminCommands(app, &exit_status);
   // After the subcommands, which would take it over as their own.
   app.footer(
       "Examples:\n"
       "  turnpike usage report --ledger /var/lib/turnpike --from 2026-11-01 --to 2026-12-01\n"
       "  turnpike token --config turnpike.yaml --account acme --ttl 24h\n"
       "  turnpike config check turnpike.yaml\n"
+      "  turnpike sessions --token \"$TOKEN\" --watch\n"
       "  turnpike load --server turn.example --user alice --password s3cret --sessions 50\n"
       "\n"
       "turnpike COMMAND --help says more. The server is turnpiked.");

@@ -103,7 +103,7 @@ TEST_CASE("a reload changes all that it can, names what waits, and nothing when 
   CHECK((*app)->Reload().changes.empty());
 
   TestSocket peer(Address("127.0.0.1:0"));
-  LiveClient before(Address("127.0.0.1:0"), (*app)->listeners()[0], Alice());
+  LiveClient before(Address("127.0.0.1:0"), (*app)->listeners()[0].address, Alice());
   Call(before, peer, "hello");
   file.auth.users = {{"bob", "pw", "globex", ""}};
   file.limits.max_lifetime = std::chrono::hours(2);

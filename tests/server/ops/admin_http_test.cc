@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "server/ops/metrics.h"
+#include "tests/server/ops/fake_actions.h"
 #include "tests/server/ops/fake_source.h"
 
 namespace turnpike {
@@ -22,8 +23,13 @@ using Strings = std::vector<std::string>;
 
 TransportAddress Loopback(uint16_t port) { return {*IpAddress::Parse("127.0.0.1"), port}; }
 
+test::FakeActions& Actions() {
+  static test::FakeActions actions;
+  return actions;
+}
+
 std::unique_ptr<AdminHttp> StartOrFail(const MetricsSource& source) {
-  auto started = AdminHttp::Start(Loopback(0), source);
+  auto started = AdminHttp::Start(Loopback(0), source, Actions());
   REQUIRE_MESSAGE(started.has_value(), started.error());
   REQUIRE((*started)->port() != 0);
   return std::move(*started);
@@ -65,9 +71,9 @@ std::string Exchange(const AdminHttp& http, const std::string& request) {
 }
 
 std::string Request(const AdminHttp& http, const std::string& method, const std::string& path,
-                    const std::string& more_headers = "") {
-  return Exchange(http,
-                  method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more_headers + "\r\n");
+                    const std::string& more_headers = "", const std::string& body = "") {
+  return Exchange(http, method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more_headers +
+                            "\r\n" + body);
 }
 
 std::string Get(const AdminHttp& http, const std::string& path) {
@@ -99,6 +105,28 @@ TEST_CASE("/metrics answers the page with Prometheus's content type") {
                               "transport=\"udp\",region=\"us1\"} 8050031004\n") !=
         std::string::npos);
   CHECK(StatusOf(Get(*http, "/metrics?name[]=up")) == 200);
+}
+
+TEST_CASE("the JSON API takes token, query and body, and is JSON") {
+  auto& [source, http] = TheSite();
+  const std::string described = Get(*http, "/v1/openapi.json");
+  CHECK(StatusOf(described) == 200);
+  CHECK(HasHeader(described, "Content-Type: application/json"));
+  const std::string stranger = Get(*http, "/v1/sessions");
+  CHECK(StatusOf(stranger) == 401);
+  CHECK(HasHeader(stranger, "WWW-Authenticate: Bearer"));
+  const std::string token = "Authorization: Bearer t0ken\r\n";
+  CHECK(StatusOf(Request(*http, "GET", "/v1/sessions?sort=age", token)) == 200);
+  CHECK(StatusOf(Request(*http, "GET", "/v1/sessions?sort=x", token)) == 400);
+  const std::string body = R"({"username":"bob","until":"2026-12-01"})";
+  const auto post = [&](const std::string& content) {
+    return Request(*http, "POST", "/v1/credentials/revoke",
+                   token + "Content-Length: " + std::to_string(content.size()) + "\r\n", content);
+  };
+  CHECK(StatusOf(post(body)) == 200);
+  REQUIRE(Actions().revoked.size() == 1);
+  CHECK(Actions().revoked[0].username == "bob");
+  CHECK(StatusOf(post(std::string(70'000, 'x'))) == 413);
 }
 
 TEST_CASE("/metrics holds a thousand accounts") {
@@ -196,7 +224,7 @@ TEST_CASE("requests are bounded, nonsense is refused, and the server goes on") {
 
 TEST_CASE("a taken port is a sentence") {
   auto& [source, http] = TheSite();
-  const auto second = AdminHttp::Start(Loopback(http->port()), source);
+  const auto second = AdminHttp::Start(Loopback(http->port()), source, Actions());
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().find("cannot listen on 127.0.0.1:" + std::to_string(http->port())) !=
         std::string::npos);
@@ -205,8 +233,8 @@ TEST_CASE("a taken port is a sentence") {
 
 TEST_CASE("an address that cannot be served is a sentence") {
   FakeSource source;
-  CHECK_FALSE(AdminHttp::Start({*IpAddress::Parse("192.0.2.1"), 0}, source).has_value());
-  const auto v6 = AdminHttp::Start({*IpAddress::Parse("::1"), 0}, source);
+  CHECK_FALSE(AdminHttp::Start({*IpAddress::Parse("192.0.2.1"), 0}, source, Actions()).has_value());
+  const auto v6 = AdminHttp::Start({*IpAddress::Parse("::1"), 0}, source, Actions());
   if (!v6.has_value()) CHECK(v6.error().find("[::1]:0") != std::string::npos);
 }
 
@@ -217,7 +245,7 @@ TEST_CASE("a stopped endpoint frees its port") {
     const auto http = StartOrFail(source);
     port = http->port();
   }
-  const auto again = AdminHttp::Start(Loopback(port), source);
+  const auto again = AdminHttp::Start(Loopback(port), source, Actions());
   CHECK(again.has_value());
 }
 
