@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from bench_runs import CHURN, FIXED, Cell, Sample
+from bench_cell import Cell
+from bench_runs import CHURN, FIXED, Sample
 
 REFERENCE = "coturn"
 OWN = "turnpiked"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench_cell import Cell
 from bench_servers import PASSWORD, USERNAME, Running
 from harness import Context, Failure
 
@@ -24,19 +25,6 @@ FIXED = {"udp": 50_000, "tcp": 20_000, "tls": 20_000}
 CHURN = 400  # sessions a second
 IDLE = 10_000  # allocations whose memory is measured
 NO_LOSS = 0.001
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What is run: a line of the result."""
-
-    kind: str  # saturated, fixed, limit, churn or memory
-    transport: str = "udp"
-    size: int = 160
-    sessions: int = 1
-
-    def title(self) -> str:
-        return f"{self.transport} {self.size} B × {self.sessions:,}"
 
 
 @dataclass

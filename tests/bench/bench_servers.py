@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 
+from bench_cell import Cell  # noqa: E402
 from harness import Context, Failure, Process, free_port, wait_for  # noqa: E402
 from server import RELAY_PORTS, Server  # noqa: E402
 
@@ -59,6 +60,10 @@ class Contender:
     def __init__(self, name: str, ctx: Context):
         self.name = name
         self.ctx = ctx
+
+    def takes(self, cell: Cell) -> bool:
+        """Whether the cell says anything about it."""
+        return cell.transport in self.transports
 
     def start(self) -> Running:
         raise NotImplementedError
@@ -127,6 +132,9 @@ class Forwarder(Contender):
     def __init__(self, name: str, ctx: Context, program: Path):
         super().__init__(name, ctx)
         self.program = program
+
+    def takes(self, cell: Cell) -> bool:
+        return super().takes(cell) and cell.kind in ("saturated", "fixed")
 
     def start(self) -> Running:
         port = free_port()
