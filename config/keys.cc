@@ -130,6 +130,9 @@ constexpr Key kKeys[] = {
         "limits.permissions_per_allocation", "Peer addresses that one allocation may talk to."),
     Value<Whole<1, 4'096>, MEMBER(limits.channels_per_allocation)>(
         "limits.channels_per_allocation", "Channels that one allocation may bind."),
+    Value<Whole<0, 4'096>, MEMBER(limits.peer_connections_per_allocation)>(
+        "limits.peer_connections_per_allocation",
+        "TCP connections with peers that one allocation may hold (RFC 6062); 0: none are relayed."),
     Value<Whole<0, 1'000'000>, MEMBER(limits.allocations_per_username)>(
         "limits.allocations_per_username", "Allocations that one username may hold; 0: no limit."),
     Value<Whole<1, 4'000'000>, MEMBER(limits.connections)>(

@@ -97,6 +97,8 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   connection_limits_ = std::make_unique<ConnectionLimits>(config.limits.connections,
                                                           config.limits.connections_per_address);
   streams_.limits = connection_limits_.get();
+  handovers_ = std::make_unique<HandoverBoard>();
+  streams_.handovers = handovers_.get();
   setup.streams = streams_;
   setup.slots = slots_.get();
   SystemRandom().Fill(setup.nonce_secret);

@@ -13,6 +13,7 @@
 #include "server/file_watch.h"
 #include "server/io/connection_limits.h"
 #include "server/io/dtls_context.h"
+#include "server/io/handover_board.h"
 #include "server/io/tls_context.h"
 #include "server/ledger_thread.h"
 #include "server/ops/admin_actions.h"
@@ -143,6 +144,7 @@ class App final : public MetricsSource, public AdminActions {
   std::atomic<uint64_t> config_loaded_s_{0};
   std::atomic<uint64_t> certificate_expires_s_{0};  // 0: there is no TLS
 
+  std::unique_ptr<HandoverBoard> handovers_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<AdminHttp> admin_;
 };

@@ -110,6 +110,7 @@ std::expected<void, std::string> App::Adopt(config::Config config) {
 std::expected<StreamOptions, std::string> App::MakeStreams(const config::Config& config) {
   StreamOptions streams = MakeStreamOptions(config);
   streams.limits = connection_limits_.get();
+  streams.handovers = handovers_.get();
   const bool has_dtls = std::ranges::any_of(UdpListeners(config), &UdpListenOptions::dtls);
   if (!has_dtls && std::ranges::none_of(StreamListeners(config), &StreamListenOptions::tls)) {
     return streams;

@@ -162,6 +162,7 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
   options.nonce_lifetime = config.auth.nonce_lifetime;
   options.max_permissions = config.limits.permissions_per_allocation;
   options.max_channels = config.limits.channels_per_allocation;
+  options.max_peer_connections = config.limits.peer_connections_per_allocation;
   options.max_allocations_per_username = config.limits.allocations_per_username;
   for (const config::AlternateServerConfig& each : config.alternate_servers) {
     options.alternate_servers.push_back({each.address, each.port, each.tls_port, each.domain});

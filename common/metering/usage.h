@@ -3,9 +3,12 @@
 // A session is an allocation. Billable are the bytes of application payload inside ChannelData,
 // Send and Data messages, both directions, counted after the kernel has taken the whole datagram
 // (UDP) or the last byte of the message (TCP, TLS). No STUN message, no header, no padding, no
-// dropped packet. Wire bytes are the whole messages on the client's leg that carried that payload:
-// framing header and padding included; IP, UDP, TCP and TLS overhead not. They are recorded, and
-// billed only where a rate card says `basis: wire`.
+// dropped packet. A data connection of RFC 6062 has no framing: all that follows its ConnectionBind
+// is payload and wire bytes alike, counted as the kernel takes it (over TLS, to the client, record
+// by record), and each write that the kernel took counts as one packet. Wire bytes are the whole
+// messages on the client's leg that carried that payload: framing header and padding included; IP,
+// UDP, TCP and TLS overhead not. They are recorded, and billed only where a rate card says `basis:
+// wire`.
 //
 // This header is all that `server/turn` sees of metering.
 #pragma once

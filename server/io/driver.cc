@@ -28,15 +28,21 @@ Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamO
       relays_(loop, *this),
       streams_(loop, *this, *this, stats_.streams, streams),
       dtls_(*this, *this, stats_.streams, streams),
+      tcp_relays_(loop, *this, stats_.streams, streams_.options()),
+      handovers_(streams.handovers),
       timer_(loop),
       heartbeat_(loop),
-      turn_end_(UvCheck::Each<&Driver::OnTurnEnd>(loop, this)) {
+      turn_end_(UvCheck::Each<&Driver::OnTurnEnd>(loop, this)),
+      handover_(UvAsync::On<&Driver::OnHandovers>(loop, this)) {
+  if (handovers_ != nullptr) handovers_->Join(core_.core_id(), handover_);
   heartbeat_due_ = now().mono + kHeartbeat;
   heartbeat_.Start<&Driver::OnHeartbeat>(this, static_cast<uint64_t>(kHeartbeat.count()));
   now_.reset();
 }
 
-Driver::~Driver() = default;
+Driver::~Driver() {
+  if (handovers_ != nullptr) handovers_->Leave(core_.core_id());
+}
 
 std::expected<TransportAddress, std::string> Driver::ListenUdp(const UdpListenOptions& options) {
   const LinkId link(static_cast<uint32_t>(links_.size()));
@@ -170,8 +176,12 @@ Link* Driver::FindListener(const TransportAddress& address) {
 }
 
 void Driver::Execute(OpenRelay output) {
-  if (const auto opened = relays_.Open(output.relay, output.bind); !opened) {
-    WarnRelayFailed(output.bind, opened.error());
+  const bool is_tcp = output.protocol == RelayProtocol::kTcp;
+  const auto opened = is_tcp ? tcp_relays_.Open(output.relay, output.bind)
+                             : relays_.Open(output.relay, output.bind);
+  if (!opened) {
+    WarnRelayFailed(output.bind, opened.error(),
+                    is_tcp ? tcp_relays_.last_errno() : relays_.last_errno());
     core_.OnRelayOpened(output.relay, std::unexpected(opened.error()), now());
     return;
   }
@@ -181,28 +191,34 @@ void Driver::Execute(OpenRelay output) {
   }
   const auto meter = slots_.Acquire(output.session);
   if (!meter) {
-    relays_.Close(output.relay);
-    WarnRelayFailed(output.bind, OpenError::kNoSlot);
+    Execute(CloseRelay{.relay = output.relay, .protocol = output.protocol});
+    WarnRelayFailed(output.bind, OpenError::kNoSlot, 0);
     core_.OnRelayOpened(output.relay, std::unexpected(OpenError::kNoSlot), now());
     return;
   }
   core_.OnRelayOpened(output.relay, *meter, now());
 }
 
-void Driver::Execute(const CloseRelay& output) { relays_.Close(output.relay); }
+void Driver::Execute(const CloseRelay& output) {
+  if (output.protocol == RelayProtocol::kTcp) {
+    tcp_relays_.Close(output.relay);
+  } else {
+    relays_.Close(output.relay);
+  }
+}
 
 void Driver::Execute(const AllocationClosed& output) {
   slots_.Close(output.slot, output.reason, output.ended_at);
 }
 
-void Driver::WarnRelayFailed(const TransportAddress& bind, OpenError error) {
+void Driver::WarnRelayFailed(const TransportAddress& bind, OpenError error, int last_errno) {
   // Another program's port is everyday life: the core takes the next one.
   if (error == OpenError::kPortInUse) return;
   if (last_warning_ && now().mono - *last_warning_ < kWarningInterval) return;
   last_warning_ = now().mono;
   const char* why = error == OpenError::kNoSlot
                         ? "no slot is free: raise metering.slots, or see why the ledger is behind"
-                        : std::strerror(relays_.last_errno());
+                        : std::strerror(last_errno);
   Log(LogLevel::kWarning, "relay_open_failed", {{"address", bind.ToString()}, {"error", why}});
 }
 
@@ -229,6 +245,10 @@ void Driver::CloseAll(CloseReason reason) {
   dtls_.Reap();
   PollOutputs();
   FlushOutbox();
+  tcp_relays_.Reap();
+  if (handovers_ != nullptr) {
+    for (ClientEnd& end : handovers_->Leave(core_.core_id())) tcp_relays_.Refuse(std::move(end));
+  }
   now_.reset();
 }
 
@@ -237,7 +257,7 @@ void Driver::OnTurnEnd() {
     FlushOutbox();
     PollOutputs();
     FlushOutbox();  // messages that the outputs asked for
-  } while (streams_.Reap() || dtls_.Reap());
+  } while (streams_.Reap() || dtls_.Reap() || tcp_relays_.Reap());
   receive_batch_.Reset();
   streams_.ResetReceiveMemory();
   ArmTimer();
@@ -246,7 +266,8 @@ void Driver::OnTurnEnd() {
 
 std::optional<MonoTime> Driver::NextDeadline() const {
   std::optional<MonoTime> next;
-  for (const auto& each : {core_.NextDeadline(), streams_.NextDeadline(), dtls_.NextDeadline()}) {
+  for (const auto& each : {core_.NextDeadline(), streams_.NextDeadline(), dtls_.NextDeadline(),
+                           tcp_relays_.NextDeadline()}) {
     if (each && (!next || *each < *next)) next = each;
   }
   return next;
@@ -272,6 +293,7 @@ void Driver::OnDeadline() {
   core_.OnTimer(now());
   streams_.OnTimer(now().mono);
   dtls_.OnTimer(now().mono);
+  tcp_relays_.OnTimer(now().mono);
   OnTurnEnd();
 }
 

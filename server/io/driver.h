@@ -13,11 +13,13 @@
 #include "common/base/time.h"
 #include "common/metering/slots.h"
 #include "server/io/dtls_hub.h"
+#include "server/io/handover_board.h"
 #include "server/io/io_stats.h"
 #include "server/io/outbox.h"
 #include "server/io/receive_batch.h"
 #include "server/io/relay_sockets.h"
 #include "server/io/stream_hub.h"
+#include "server/io/tcp_relays.h"
 #include "server/io/transport.h"
 #include "server/io/udp.h"
 #include "server/io/udp_path.h"
@@ -34,6 +36,7 @@ namespace turnpike {
 class Driver final : public TransportHost,
                      public StreamHost,
                      public DtlsPort,
+                     public PeerStreamHost,
                      public ForwardReports {
  public:
   // Nothing is owned; the loop, the core, the slots and what `streams` names outlive the driver.
@@ -74,7 +77,13 @@ class Driver final : public TransportHost,
   void OnForwardSent(const Forward& forward, SendResult result) override;
   void OnReceiveMemoryFull() override;
   void OnLinkClosed(LinkId link) override;
+  void OnClientEnd(CoreId owner, ClientEnd end) override;
   bool HasAllocation(LinkId link) const override { return core_.HasAllocation(link); }
+  std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer) override;
+  void OnPeerConnected(PeerStreamId stream, bool connected) override;
+  void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) override;
+  void OnHalfClosed(PeerStreamId stream) override;
+  void OnPeerStreamClosed(PeerStreamId stream) override;
   const Now& now() override;
   void SendDatagram(LinkId listener, const FiveTuple& tuple, std::vector<uint8_t> bytes) override;
 
@@ -91,8 +100,13 @@ class Driver final : public TransportHost,
   void Execute(SendMessage output);
   void Execute(OpenRelay output);
   void Execute(const CloseRelay& output);
+  void Execute(const ConnectPeer& output);
+  void Execute(const ClosePeer& output);
+  void Execute(const BindPeer& output);
   void Execute(const AllocationClosed& output);
-  void WarnRelayFailed(const TransportAddress& bind, OpenError error);
+  void Adopt(ClientEnd end);
+  void OnHandovers();
+  void WarnRelayFailed(const TransportAddress& bind, OpenError error, int last_errno);
   std::optional<MonoTime> NextDeadline() const;
   void ArmTimer();
   void OnDeadline();
@@ -110,12 +124,15 @@ class Driver final : public TransportHost,
   std::vector<std::unique_ptr<Link>> links_;  // by LinkId
   StreamHub streams_;
   DtlsHub dtls_;
+  TcpRelays tcp_relays_;
+  HandoverBoard* const handovers_;
   std::optional<MonoTime> armed_;  // what timer_ waits for
   std::optional<MonoTime> last_warning_;
   MonoTime heartbeat_due_{};
   UvTimer timer_;
   UvTimer heartbeat_;
   UvCheck turn_end_;
+  UvAsync handover_;
 };
 
 }  // namespace turnpike

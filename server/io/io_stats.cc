@@ -26,6 +26,12 @@ std::string_view ConnectionEndName(ConnectionEnd end) {
       return "no_resource";
     case ConnectionEnd::kStopped:
       return "stopped";
+    case ConnectionEnd::kPeerClosed:
+      return "peer_closed";
+    case ConnectionEnd::kAllocationEnded:
+      return "allocation_ended";
+    case ConnectionEnd::kHandedOver:
+      return "handed_over";
   }
   return {};
 }

@@ -24,8 +24,11 @@ enum class ConnectionEnd : uint8_t {
   kTooManyOfAddress,  // limits.connections_per_address
   kNoResource,        // the system refused to watch it
   kStopped,           // the server stopped
+  kPeerClosed,        // a data connection (RFC 6062) whose peer closed
+  kAllocationEnded,   // a data connection whose allocation ended, or gave it up
+  kHandedOver,        // no end: it became a data connection
 };
-inline constexpr size_t kConnectionEndCount = 11;
+inline constexpr size_t kConnectionEndCount = 13;  // kHandedOver is never counted
 
 // ConnectionEndName returns the lower snake case name without the k: a metric's label.
 std::string_view ConnectionEndName(ConnectionEnd end);

@@ -9,6 +9,7 @@
 #include "common/base/check.h"
 #include "common/stun/stream_framer.h"
 #include "server/io/stream_hub.h"
+#include "server/io/tcp_socket.h"
 #include "server/io/tls_stream.h"
 
 namespace turnpike {
@@ -94,7 +95,7 @@ void StreamConnection::OnReadable() {
     const Received got =
         tls_ != nullptr ? ReceiveTls(room.subspan(before)) : ReceivePlain(room.subspan(before));
     // What came before the end still counts.
-    if (got.size > 0) HandOver(room.first(before + got.size));
+    if (got.size > 0) CutMessages(room.first(before + got.size));
     if (got.end) End(*got.end);
     if (!has_more_) return;
   }
@@ -143,7 +144,7 @@ bool StreamConnection::IsAcceptableStart(ByteSpan stream) const {
   return has_served_ || stream.empty() || stream[0] <= 0x03;
 }
 
-void StreamConnection::HandOver(ByteSpan stream) {
+void StreamConnection::CutMessages(ByteSpan stream) {
   size_t used = 0;
   while (!end_) {
     const ByteSpan rest = stream.subspan(used);
@@ -163,7 +164,8 @@ void StreamConnection::HandOver(ByteSpan stream) {
       !hub_.host().HasAllocation(client_.link)) {
     End(ConnectionEnd::kNotTurn);
   }
-  const ByteSpan rest = stream.subspan(end_ ? stream.size() : used);
+  // What follows a ConnectionBind is application data, and goes along with the connection.
+  const ByteSpan rest = stream.subspan(end_ && !target_ ? stream.size() : used);
   if (rest.empty()) {
     std::vector<uint8_t>().swap(partial_);
   } else {
@@ -214,15 +216,7 @@ bool StreamConnection::SendTls(ByteSpan message) {
 }
 
 std::expected<size_t, int> StreamConnection::Write(std::span<const iovec> vectors) {
-  msghdr header{};
-  header.msg_iov = const_cast<iovec*>(vectors.data());  // only read
-  header.msg_iovlen = vectors.size();
-  while (true) {
-    const ssize_t sent = sendmsg(fd_.get(), &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent > 0) return static_cast<size_t>(sent);
-    if (sent < 0 && errno == EINTR) continue;
-    return std::unexpected(sent < 0 && errno != ENOBUFS ? errno : EAGAIN);
-  }
+  return SendSome(fd_.get(), vectors);
 }
 
 void StreamConnection::Flush() { AfterFlush(queue_.Flush()); }
@@ -240,7 +234,7 @@ void StreamConnection::AfterFlush(bool ok) {
   const bool stalled = ok && queue_.is_blocked();
   if (end_ || stalled == is_stalled_) return;
   is_stalled_ = stalled;
-  poll_->WatchWritable(stalled);
+  poll_->WatchFor(true, stalled);
   if (!stalled) return;
   stalled_since_ = hub_.host().now().mono;
   hub_.Arm(*this, NextDeadline());
@@ -254,6 +248,32 @@ void StreamConnection::End(ConnectionEnd reason) {
   if (end_) return;
   end_ = reason;
   hub_.MarkEnded(*this);
+}
+
+void StreamConnection::BecomeData(CoreId owner, PeerStreamId stream) {
+  if (end_) return;
+  target_ = owner;
+  stream_ = stream;
+  End(ConnectionEnd::kHandedOver);
+}
+
+std::optional<CoreId> StreamConnection::HandOverTo() {
+  if (!target_) return std::nullopt;
+  // The answer to ConnectionBind must be out. A client that does not take the few bytes that it was
+  // sent so far does not read.
+  if (queue_.size() == 0) return target_;
+  target_.reset();
+  end_ = ConnectionEnd::kWriteStalled;
+  return std::nullopt;
+}
+
+ClientEnd StreamConnection::Release() {
+  poll_.reset();
+  return {.stream = stream_,
+          .client = client_,
+          .fd = std::move(fd_),
+          .tls = std::move(tls_),
+          .received = std::move(partial_)};
 }
 
 void StreamConnection::TakeDown() {

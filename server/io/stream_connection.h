@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "server/io/client_end.h"
 #include "server/io/io_stats.h"
 #include "server/io/stream_options.h"
 #include "server/io/unique_fd.h"
@@ -52,6 +53,15 @@ class StreamConnection final : public ByteSink {
   // TakeDown writes a last word and reports everything that still waits as kClientGone.
   void TakeDown();
 
+  // BecomeData says that after a ConnectionBind (RFC 6062) the connection carries the client's data
+  // of `stream`. It ends here, to be handed to the worker of `owner`.
+  void BecomeData(CoreId owner, PeerStreamId stream);
+
+  // HandOverTo returns who gets the connection once it has ended, or nullopt. Release then gives it
+  // away: nothing may be called any more.
+  std::optional<CoreId> HandOverTo();
+  ClientEnd Release();
+
   // OnDeadline ends the connection if a time is over; else it arms the next one.
   void OnDeadline();
 
@@ -85,7 +95,7 @@ class StreamConnection final : public ByteSink {
   Received Receive(std::span<uint8_t> room);
   Received ReceivePlain(std::span<uint8_t> room);
   Received ReceiveTls(std::span<uint8_t> room);
-  void HandOver(ByteSpan stream);
+  void CutMessages(ByteSpan stream);
   bool IsAcceptableStart(ByteSpan stream) const;
   bool SendTls(ByteSpan message);
   void SetTransport(Transport transport);
@@ -103,6 +113,8 @@ class StreamConnection final : public ByteSink {
   bool is_stalled_ = false;  // the kernel does not take more
   bool has_more_ = false;    // the last read filled its buffer
   std::optional<ConnectionEnd> end_;
+  std::optional<CoreId> target_;  // whom it is handed to
+  PeerStreamId stream_;           // as whose end
   MonoTime accepted_at_;
   MonoTime last_message_;
   MonoTime stalled_since_;

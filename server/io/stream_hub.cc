@@ -96,9 +96,19 @@ bool StreamHub::Reap() {
   if (ended_.empty()) return false;
   Flush();  // nothing may point to what goes now
   for (StreamConnection* connection : std::exchange(ended_, {})) {
+    const LinkId link = connection->client().link;
+    if (const auto owner = connection->HandOverTo()) {
+      ClientEnd end = connection->Release();
+      Remove(*connection);
+      host_.OnLinkClosed(link);
+      host_.OnClientEnd(*owner, std::move(end));
+      continue;
+    }
     CountEnd(*connection->end());
     connection->TakeDown();
-    const LinkId link = connection->client().link;
+    if (options_.limits != nullptr) {
+      options_.limits->Release(connection->client().five_tuple.client.ip);
+    }
     Remove(*connection);
     host_.OnLinkClosed(link);
   }
@@ -107,9 +117,6 @@ bool StreamHub::Reap() {
 
 void StreamHub::Remove(StreamConnection& connection) {
   const uint32_t record = connection.record();
-  if (options_.limits != nullptr) {
-    options_.limits->Release(connection.client().five_tuple.client.ip);
-  }
   by_link_.erase(connection.client().link);
   deadlines_.Disarm(record);
   free_records_.push_back(record);

@@ -12,6 +12,7 @@ namespace turnpike {
 
 class ConnectionLimits;
 class DtlsContext;
+class HandoverBoard;
 class TlsContext;
 
 // StreamListenOptions is one listening port and what is spoken there. Where both are, the first
@@ -22,8 +23,8 @@ struct StreamListenOptions {
   bool tls = false;
 };
 
-// StreamOptions holds for all stream connections and DTLS sessions of a worker. `limits` is not
-// owned.
+// StreamOptions holds for all stream connections and DTLS sessions of a worker. `limits`
+// and `handovers` are not owned.
 struct StreamOptions {
   Duration first_message_timeout = std::chrono::seconds(10);  // TLS handshake included
   Duration idle_timeout = std::chrono::seconds(60);           // while there is no allocation
@@ -33,6 +34,7 @@ struct StreamOptions {
   // For listeners with `tls` or `dtls`. Connections and sessions keep what they began with.
   std::shared_ptr<const TlsContext> tls;
   std::shared_ptr<const DtlsContext> dtls;
+  HandoverBoard* handovers = nullptr;  // of all workers; nullptr: there is one
 };
 
 }  // namespace turnpike

@@ -39,7 +39,7 @@ struct TlsStream::Bio {
   static int Write(BIO* bio, const char* in, int size) {
     BIO_clear_retry_flags(bio);
     auto* stream = static_cast<TlsStream*>(BIO_get_data(bio));
-    stream->out_.AppendBytes({reinterpret_cast<const uint8_t*>(in), static_cast<size_t>(size)});
+    stream->out_->AppendBytes({reinterpret_cast<const uint8_t*>(in), static_cast<size_t>(size)});
     return size;
   }
 
@@ -72,7 +72,7 @@ struct TlsStream::Bio {
 void TlsStream::FreeSsl::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
 TlsStream::TlsStream(const TlsContext& context, WriteQueue& out)
-    : out_(out), ssl_(SSL_new(context.get())) {
+    : out_(&out), ssl_(SSL_new(context.get())) {
   TP_CHECK(ssl_ != nullptr);  // fails only without memory
   BIO* bio = Bio::New(this);
   SSL_set_bio(ssl_.get(), bio, bio);  // takes the one reference

@@ -37,6 +37,9 @@ class TlsStream {
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
 
+  // WriteTo says where records go from now on; what was queued before is not moved.
+  void WriteTo(WriteQueue& out) { out_ = &out; }
+
   // Receive takes all of `ciphertext` and writes the plaintext that comes of it, also when it ends
   // or fails behind it. `plaintext` must have room for the ciphertext and one record more (16 KiB).
   Received Receive(ByteSpan ciphertext, std::span<uint8_t> plaintext);
@@ -63,7 +66,7 @@ class TlsStream {
 
   Status StatusOf(int result) const;
 
-  WriteQueue& out_;
+  WriteQueue* out_;
   ByteSpan input_;  // ciphertext that BoringSSL has not read yet
   std::unique_ptr<ssl_st, FreeSsl> ssl_;
 };

@@ -2,7 +2,10 @@
 // connections beside them.
 #pragma once
 
+#include <optional>
+
 #include "common/base/bytes.h"
+#include "server/io/client_end.h"
 #include "server/io/receive_batch.h"
 #include "server/turn/types.h"
 
@@ -46,6 +49,20 @@ class TransportHost {
   virtual void OnBatchEnd() = 0;
 };
 
+// PeerStreamHost is what the driver is to TCP connections with peers. Its functions are those of
+// TurnServer, and no output is executed within them.
+class PeerStreamHost {
+ public:
+  virtual ~PeerStreamHost() = default;
+
+  virtual std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer) = 0;
+  virtual void OnPeerConnected(PeerStreamId stream, bool connected) = 0;
+  virtual void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) = 0;
+  virtual void OnHalfClosed(PeerStreamId stream) = 0;
+  virtual void OnPeerStreamClosed(PeerStreamId stream) = 0;
+  virtual const Now& now() = 0;
+};
+
 // kFirstConnection is the first LinkId of a stream connection, kFirstDtlsSession that of a DTLS
 // session. Both are numbered on from there: an id comes again only after two billion of its kind,
 // never while one has it.
@@ -66,6 +83,10 @@ class StreamHost {
 
   // OnLinkClosed says that the connection `link` is gone and all of its Forwards are reported.
   virtual void OnLinkClosed(LinkId link) = 0;
+
+  // OnClientEnd takes a connection that has become the client's end of a peer connection, for the
+  // worker of `owner`. It still counts in ConnectionLimits.
+  virtual void OnClientEnd(CoreId owner, ClientEnd end) = 0;
 
   // HasAllocation says whether the client behind `link` has a live allocation.
   virtual bool HasAllocation(LinkId link) const = 0;

@@ -129,10 +129,16 @@ class UvStreamPoll {
     return poll;
   }
 
-  // WatchWritable asks for OnWritable, or no longer.
-  void WatchWritable(bool on) {
+  // WatchFor asks for OnReadable and OnWritable, or no longer; for neither, OnBroken stays away
+  // too.
+  void WatchFor(bool readable, bool writable) {
     uv_poll_t* handle = handle_.get();
-    uv_poll_start(handle, on ? UV_READABLE | UV_WRITABLE : UV_READABLE, handle->poll_cb);
+    const int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+    if (events == 0) {
+      uv_poll_stop(handle);
+    } else {
+      uv_poll_start(handle, events, handle->poll_cb);
+    }
   }
 
  private:

@@ -46,6 +46,14 @@ void ReadAllocations(const Scrape& scrape, ExpositionWriter& out) {
   }
 }
 
+void ReadPeerConnectionEvents(const Scrape& scrape, ExpositionWriter& out) {
+  for (size_t i = 0; i < kPeerConnectionEventCount; ++i) {
+    out.Add(Sum(scrape,
+                [&](const TurnStats& s) -> const Counter& { return s.peer_connection_events[i]; }),
+            {NamedLabel("event", PeerConnectionEventName(static_cast<PeerConnectionEvent>(i)))});
+  }
+}
+
 void ReadAllocationsClosed(const Scrape& scrape, ExpositionWriter& out) {
   for (size_t i = 0; i < kCloseReasonCount; ++i) {
     out.Add(Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.closed[i]; }),
@@ -251,6 +259,12 @@ constexpr MetricRow kTable[] = {
      [](S s, Out out) { out.Add(Sum(s, [](auto& w) -> auto& { return w.allocations_created; })); }},
     {"turn_allocations_closed_total", kCounter, "",
      "Allocations that ended, by reason.", ReadAllocationsClosed},
+    {"turn_peer_connections", kGauge, "",
+     "TCP connections with peers (RFC 6062), those under way included.",
+     [](S s, Out out) { out.Add(Sum(s, [](auto& w) -> auto& { return w.peer_connections; })); }},
+    {"turn_peer_connection_events_total", kCounter, "",
+     "What became of TCP connections with peers (RFC 6062): connected at the client's wish or not, "
+     "accepted from a peer, bound by the client or not in time.", ReadPeerConnectionEvents},
     {"turn_allocation_errors_total", kCounter, "",
      "Error responses to Allocate, by code.", ReadAllocationErrors},
     {"turn_allocation_duration_seconds", kHistogram, "seconds",

@@ -9,7 +9,8 @@ using stun::AttributeType;
 
 namespace {
 
-constexpr uint8_t kProtocolUdp = 17;  // IANA; RFC 8656 §18.8
+constexpr uint8_t kProtocolTcp = 6;  // IANA; RFC 8656 §18.8
+constexpr uint8_t kProtocolUdp = 17;
 
 // FamilyOf reads REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY (§18.6, §18.11): one byte,
 // three reserved ones. nullopt for a code that is no family.
@@ -44,7 +45,17 @@ Handled TurnServer::Impl::OnAllocate(const Request& request) {
   // supported": 442.
   const auto transport = message.Find(AttributeType::kRequestedTransport);
   if (!transport) return std::unexpected(ErrorStatus::kBadRequest);
-  if ((*transport)[0] != kProtocolUdp) return std::unexpected(ErrorStatus::kUnsupportedTransport);
+  const bool wants_tcp = (*transport)[0] == kProtocolTcp;
+  if ((*transport)[0] != kProtocolUdp && !(wants_tcp && options_.max_peer_connections != 0)) {
+    return std::unexpected(ErrorStatus::kUnsupportedTransport);
+  }
+  // RFC 6062 §5.1: a TCP allocation over anything but TCP or TLS, or with DONT-FRAGMENT, EVEN-PORT
+  // or RESERVATION-TOKEN: 400.
+  if (wants_tcp &&
+      (!IsStream(request.five_tuple().transport) || message.Find(AttributeType::kDontFragment) ||
+       message.Find(AttributeType::kEvenPort) || message.Find(AttributeType::kReservationToken))) {
+    return std::unexpected(ErrorStatus::kBadRequest);
+  }
   // §7.2: "At any point, a server MAY choose to reject the request with a 300 (Try Alternate)
   // error". Here the request is authenticated and its 5-tuple is free; what this server could not
   // do the other one may be able to.
@@ -75,6 +86,7 @@ Handled TurnServer::Impl::OnAllocate(const Request& request) {
     return std::unexpected(ErrorStatus::kBadRequest);
   }
   Opening opening;
+  if (wants_tcp) opening.protocol = RelayProtocol::kTcp;
   if (!token) opening.families.push_back(*family);
   if (additional) opening.families.push_back(AddressFamily::kIpv6);
   if (even_port) {

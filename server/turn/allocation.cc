@@ -13,6 +13,11 @@ void Allocation::InstallPermission(const IpAddress& ip, MonoTime now) {
   permissions.Add(Permission{.ip = ip, .permitted_port = 0, .expires_at = expires_at});
 }
 
+PeerStream* Allocation::FindStream(PeerStreamId id) {
+  const auto found = std::ranges::find(streams, id, &PeerStream::id);
+  return found == streams.end() ? nullptr : &*found;
+}
+
 MonoTime Allocation::NextDeadline() const {
   MonoTime first = ends_at;
   for (const Leg& leg : legs) {
@@ -24,6 +29,7 @@ MonoTime Allocation::NextDeadline() const {
   for (size_t i = 0; i < channels.size(); ++i) {
     first = std::min(first, channels[i].expires_at + kChannelRest);
   }
+  for (const PeerStream& stream : streams) first = std::min(first, stream.expires_at);
   return first;
 }
 
@@ -37,7 +43,18 @@ void Allocation::DropFamily(AddressFamily family) {
   channels.RemoveIf([&](const Channel& c) { return c.peer.ip.family() == family; });
 }
 
+bool Allocation::StreamsAreConsistent() const {
+  for (const PeerStream& stream : streams) {
+    if (protocol != RelayProtocol::kTcp || state != AllocationState::kLive) return false;
+    if (!legs[LegIndex(stream.peer.ip.family())].open) return false;
+    if ((stream.request != nullptr) != (stream.state == PeerStreamState::kConnecting)) return false;
+    if (std::ranges::count(streams, stream.id, &PeerStream::id) != 1) return false;
+  }
+  return protocol == RelayProtocol::kUdp || channels.empty();
+}
+
 bool Allocation::IsConsistent() const {
+  if (!StreamsAreConsistent()) return false;
   for (size_t i = 0; i < channels.size(); ++i) {
     const Channel& channel = channels[i];
     if (channel.number < stun::kFirstChannel || channel.number > stun::kLastRfc5766Channel)

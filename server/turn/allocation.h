@@ -59,6 +59,33 @@ constexpr AddressFamily LegFamily(size_t index) {
   return index == 0 ? AddressFamily::kIpv4 : AddressFamily::kIpv6;
 }
 
+// RFC 6062: Connect is given at least 30 s (§5.2), a peer connection waits for its ConnectionBind
+// for 30 s (§5.2, §5.3), and once one side has closed, the other gets as long as that without
+// progress to say what it has to say (§5.5 gives no time).
+inline constexpr Duration kPeerStreamPatience = std::chrono::seconds(30);
+
+// ConnectRequest is what the answer to a Connect request needs.
+struct ConnectRequest {
+  stun::TransactionId transaction_id{};
+  bool fingerprint = false;
+  CredentialKeys keys;
+  AnswerKind answer;
+};
+
+// PeerStreamState says what a peer connection of RFC 6062 waits for: the network, its client's
+// ConnectionBind, or its end.
+enum class PeerStreamState : uint8_t { kConnecting, kOffered, kBound };
+
+// PeerStream is one TCP connection with a peer.
+struct PeerStream {
+  PeerStreamId id;
+  TransportAddress peer;
+  PeerStreamState state = PeerStreamState::kConnecting;
+  ConnectionId connection;                  // while it is offered
+  MonoTime expires_at;                      // max: as long as the allocation
+  std::unique_ptr<ConnectRequest> request;  // while it is connecting
+};
+
 // AllocationState says what an allocation's 5-tuple gets. An ended one has no 5-tuple any more; it
 // only waits for the last OnSent or OnRelayOpened.
 enum class AllocationState : uint8_t { kFree, kOpening, kLive, kEnded };
@@ -68,6 +95,7 @@ struct Opening {
   SessionInfo session;
   std::vector<AddressFamily> families;  // still to be opened, the current one first
   PortParity parity = PortParity::kAny;
+  RelayProtocol protocol = RelayProtocol::kUdp;
   bool redeemed = false;  // a reserved port: no other will do
   int attempts = 0;       // for the current family
   Duration lifetime{};
@@ -97,7 +125,8 @@ struct Allocation {
   uint32_t forwards_out = 0;
   AllocationState state = AllocationState::kFree;
   bool awaits_open = false;  // an OpenRelay is not answered yet
-  uint8_t icmp_count = 0;    // ICMP messages passed on in the second from icmp_since on
+  RelayProtocol protocol = RelayProtocol::kUdp;
+  uint8_t icmp_count = 0;  // ICMP messages passed on in the second from icmp_since on
   std::array<Leg, 2> legs;
   ShortList<Channel, 2> channels;
   ShortList<Permission, 2> permissions;
@@ -113,6 +142,7 @@ struct Allocation {
   MonoTime ends_at = MonoTime::max();  // whatever the client refreshes: its credential ends then
   WallTime ended_at{};
   std::unique_ptr<Opening> opening;
+  std::vector<PeerStream> streams;  // of a TCP allocation
 
   // relay_id names the relay of `family`. Index and generation are in it, so that finding the
   // record again needs no lookup.
@@ -144,11 +174,14 @@ struct Allocation {
     return channels.FindIf([&](const Channel& c) { return c.peer == peer && c.expires_at > now; });
   }
 
-  // NextDeadline returns the first moment at which Expire has something to do.
+  // FindStream returns the peer connection `id`, or nullptr.
+  PeerStream* FindStream(PeerStreamId id);
+
+  // NextDeadline returns the first moment at which something of the allocation is over.
   MonoTime NextDeadline() const;
 
-  // Expire drops permissions that have expired and channels that have rested. Legs are the server's
-  // business: their relays must be closed.
+  // Expire drops permissions that have expired and channels that have rested. Legs and peer
+  // connections are the server's business: their sockets must be closed.
   void Expire(MonoTime now);
 
   // DropFamily removes what belongs to the relay of `family` (§8.1: deleting one address of a dual
@@ -157,6 +190,9 @@ struct Allocation {
 
   // IsConsistent says whether the parts of this record fit together.
   bool IsConsistent() const;
+
+ private:
+  bool StreamsAreConsistent() const;
 };
 
 }  // namespace turnpike

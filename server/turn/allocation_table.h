@@ -49,6 +49,9 @@ class AllocationTable {
   // At returns the record at `index`, which one of its RelayIds or Deadlines remembers.
   Allocation& At(uint32_t index) { return Record(index); }
 
+  // used counts the records that ever were: At takes an index below it.
+  uint32_t used() const { return used_; }
+
   // FamilyOf says which leg `relay` names.
   static AddressFamily FamilyOf(RelayId relay) { return LegFamily(relay.value() & 1); }
 

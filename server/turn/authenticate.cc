@@ -111,8 +111,12 @@ std::expected<Authenticated, AuthRejection> Authenticator::Check(
   const auto answer = Negotiate(request, AsText(*nonce));
   if (!answer) return std::unexpected(BadRequest());
 
-  const bool stale = CheckNonce(secret_, features(), tuple, now.mono, options_.nonce_lifetime,
-                                AsText(*nonce)) != NonceStatus::kValid;
+  const auto is_fresh_for = [&](const FiveTuple& of) {
+    return CheckNonce(secret_, features(), of, now.mono, options_.nonce_lifetime, AsText(*nonce)) ==
+           NonceStatus::kValid;
+  };
+  const bool stale =
+      !is_fresh_for(tuple) && !(known && known->control && is_fresh_for(*known->control));
   // Sixth, and only for who passed the fourth and the fifth: "If the NONCE is no longer valid".
   const auto accept =
       [&](Principal principal,

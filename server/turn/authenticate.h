@@ -54,6 +54,10 @@ struct AuthRejection {
 struct KnownClient {
   std::string_view username;
   const CredentialKeys* keys = nullptr;
+  // The connection whose nonces are as good as this one's: a ConnectionBind (RFC 6062) comes by a
+  // connection of its own, and clients prove it with what they know from the allocation's. That a
+  // CONNECTION-ID is good only once keeps it from being replayed.
+  const FiveTuple* control = nullptr;
 };
 
 // Authenticator checks requests against one set of rules. It owns none of what it is given.

@@ -8,6 +8,8 @@ using stun::AttributeType;
 Handled TurnServer::Impl::OnChannelBind(const Request& request) {
   Allocation& allocation = *request.allocation;
   const MonoTime now = request.now.mono;
+  // A channel carries datagrams, which a TCP allocation (RFC 6062) does not have.
+  if (allocation.protocol == RelayProtocol::kTcp) return std::unexpected(ErrorStatus::kForbidden);
   // "The request contains both a CHANNEL-NUMBER and an XOR-PEER-ADDRESS attribute": else 400. A
   // channel to port 0 could never carry a datagram.
   const auto number_value = request.message.Find(AttributeType::kChannelNumber);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -198,6 +199,40 @@ bool Directory::IsCapped(std::string_view account, std::string_view label) const
   return std::ranges::binary_search(capped_, use);
 }
 
+CoreId Directory::AddCore() {
+  const std::lock_guard lock(mutex_);
+  return CoreId(cores_++);
+}
+
+ConnectionId Directory::Offer(OfferedStream stream, RandomSource& random) {
+  const std::lock_guard lock(mutex_);
+  while (true) {
+    const ConnectionId id(static_cast<uint32_t>(random.U64()));
+    if (offers_.contains(id)) continue;
+    offers_.emplace(id, std::move(stream));
+    return id;
+  }
+}
+
+std::optional<OfferedStream> Directory::FindOffer(ConnectionId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = offers_.find(id);
+  if (found == offers_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<OfferedStream> Directory::TakeOffer(ConnectionId id) {
+  const std::lock_guard lock(mutex_);
+  const auto node = offers_.extract(id);
+  if (node.empty()) return std::nullopt;
+  return std::move(node.mapped());
+}
+
+void Directory::WithdrawOffer(ConnectionId id) {
+  const std::lock_guard lock(mutex_);
+  offers_.erase(id);
+}
+
 uint32_t Directory::ports_in_use() const {
   const std::lock_guard lock(mutex_);
   size_t in_use = 0;
@@ -215,6 +250,11 @@ uint32_t Directory::ports_total() const {
 uint32_t Directory::reservations() const {
   const std::lock_guard lock(mutex_);
   return static_cast<uint32_t>(reservations_.size());
+}
+
+uint32_t Directory::offers() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<uint32_t>(offers_.size());
 }
 
 bool Directory::IsConsistent() const {

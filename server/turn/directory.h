@@ -1,5 +1,6 @@
-// What crosses workers, and only on the cold path: relay ports, reservations, quotas. One Directory
-// serves all cores of a process; a short mutex guards it.
+// What crosses workers, and only on the cold path: relay ports, reservations, quotas, and the
+// second connections of RFC 6062. One Directory serves all cores of a process; a short mutex guards
+// it.
 #pragma once
 
 #include <array>
@@ -18,7 +19,9 @@
 #include "common/base/time.h"
 #include "common/metering/usage.h"
 #include "common/net/transport_address.h"
+#include "server/turn/credentials.h"
 #include "server/turn/revocation.h"
+#include "server/turn/types.h"
 
 namespace turnpike {
 
@@ -35,6 +38,19 @@ using ReservationToken = std::array<uint8_t, 8>;
 // kReservationLifetime is how long a reserved port waits for its token (RFC 8656 §7.2: "at least 30
 // seconds").
 inline constexpr Duration kReservationLifetime = std::chrono::seconds(30);
+
+// ConnectionId is the value of CONNECTION-ID (RFC 6062 §6.2.1); it comes from the CSPRNG.
+using ConnectionId = Strong<uint32_t, struct ConnectionIdTag>;
+
+// OfferedStream is a peer connection that waits for its client's ConnectionBind, with what that
+// request must prove: the connection it comes by may have been accepted by any worker.
+struct OfferedStream {
+  CoreId owner;
+  PeerStreamId stream;
+  std::string username;
+  CredentialKeys keys;
+  FiveTuple control;  // of the allocation
+};
 
 // Directory hands out every port of [min_port, max_port] on every bind address at most once until
 // it is returned. Ports come from the CSPRNG (RFC 6056); all methods may be called from any thread.
@@ -90,11 +106,22 @@ class Directory {
   bool IsRevoked(std::string_view username, std::string_view account, std::string_view label,
                  WallTime now) const;
 
-  // ports_in_use and reservations count, for metrics and for tests that nothing leaks. A reserved
-  // port is in use.
+  // AddCore numbers one more core.
+  CoreId AddCore();
+
+  // Offer lets every core find a peer connection by the new id that it returns. Find looks, Take
+  // also ends the offer: of several takers one gets it. Withdraw ends an offer that nobody took.
+  ConnectionId Offer(OfferedStream stream, RandomSource& random);
+  std::optional<OfferedStream> FindOffer(ConnectionId id) const;
+  std::optional<OfferedStream> TakeOffer(ConnectionId id);
+  void WithdrawOffer(ConnectionId id);
+
+  // ports_in_use, reservations and offers count, for metrics and for tests that nothing leaks. A
+  // reserved port is in use.
   uint32_t ports_in_use() const;
   uint32_t ports_total() const;
   uint32_t reservations() const;
+  uint32_t offers() const;
 
   // IsConsistent says whether free lists and indexes agree and every reserved port is taken. It
   // walks every port: for tests and fuzzing.
@@ -121,6 +148,8 @@ class Directory {
   std::vector<CappedUse> capped_;  // sorted
   std::vector<Revocation> revoked_;
   std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> allocations_by_username_;
+  std::map<ConnectionId, OfferedStream> offers_;
+  uint32_t cores_ = 0;
 };
 
 }  // namespace turnpike

@@ -16,8 +16,7 @@ size_t MethodSlot(Method method) {
   return value < std::tuple_size_v<decltype(TurnStats::messages)> ? value : 0;
 }
 
-// IsRequestMethod says whether requests of `method` are served. RFC 6062's Connect and
-// ConnectionBind will stand here.
+// IsRequestMethod says whether requests of `method` are served.
 bool IsRequestMethod(Method method) {
   switch (method) {
     case Method::kBinding:
@@ -25,6 +24,8 @@ bool IsRequestMethod(Method method) {
     case Method::kRefresh:
     case Method::kCreatePermission:
     case Method::kChannelBind:
+    case Method::kConnect:
+    case Method::kConnectionBind:
       return true;
     default:
       return false;
@@ -87,8 +88,12 @@ void TurnServer::Impl::OnTurnRequest(const Recipient& from, const stun::MessageV
                                      Allocation* allocation, Now now) {
   std::optional<KnownClient> known;
   if (allocation != nullptr) {
-    known = KnownClient{.username = allocation->username, .keys = &allocation->keys};
+    known = KnownClient{
+        .username = allocation->username, .keys = &allocation->keys, .control = nullptr};
   }
+  const auto offer = OfferFor(message);
+  if (offer) known = KnownClient{
+      .username = offer->username, .keys = &offer->keys, .control = &offer->control};
   const auto who = authenticator_.Check(message, from.client.five_tuple, known, now);
   if (!who) {
     RejectUnauthenticated(from, who.error(), now);
@@ -111,6 +116,7 @@ void TurnServer::Impl::OnTurnRequest(const Recipient& from, const stun::MessageV
 Handled TurnServer::Impl::Dispatch(const Request& request) {
   const Method method = request.from.method;
   if (method == Method::kAllocate) return OnAllocate(request);
+  if (method == Method::kConnectionBind) return OnConnectionBind(request);
   // RFC 8656 §5: "For all TURN messages ... EXCEPT an Allocate request, if the 5-tuple does not
   // identify an existing allocation, then the message MUST ... be rejected with a 437".
   if (request.allocation == nullptr || request.allocation->state != AllocationState::kLive) {
@@ -129,6 +135,8 @@ Handled TurnServer::Impl::Dispatch(const Request& request) {
       return OnCreatePermission(request);
     case Method::kChannelBind:
       return OnChannelBind(request);
+    case Method::kConnect:
+      return OnConnect(request);
     default:
       TP_CHECK(false);
       return {};

@@ -27,6 +27,7 @@ void TurnServer::Impl::Settle(Allocation& allocation, Now now) {
     }
     CloseLeg(allocation, family);
   }
+  CloseStreamsIf(allocation, [&](const PeerStream& s) { return s.expires_at <= now.mono; });
   allocation.Expire(now.mono);
   deadlines_.Arm(allocation.index, allocation.NextDeadline());
   CheckTouched(allocation);
@@ -48,7 +49,11 @@ Allocation* TurnServer::Impl::FindSettled(const FiveTuple& tuple, Now now) {
 void TurnServer::Impl::CloseLeg(Allocation& allocation, AddressFamily family) {
   Leg& leg = allocation.legs[LegIndex(family)];
   TP_DCHECK(leg.open);
-  outputs_.push_back(CloseRelay{.relay = allocation.relay_id(family)});
+  // RFC 6062 §5.5: "If the allocation associated with a data connection expires, the data
+  // connection MUST be closed."
+  CloseStreamsIf(allocation, [&](const PeerStream& s) { return s.peer.ip.family() == family; });
+  outputs_.push_back(
+      CloseRelay{.relay = allocation.relay_id(family), .protocol = allocation.protocol});
   directory_.ReturnPort(leg.bind.ip, leg.bind.port);
   allocation.DropFamily(family);
   leg.open = false;

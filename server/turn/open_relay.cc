@@ -52,6 +52,7 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
   random_.Fill(random);
   Allocation& allocation = table_.Insert(request.five_tuple());
   allocation.link = request.from.client.link;
+  allocation.protocol = opening.protocol;
   allocation.username = principal.username;
   allocation.keys = request.who.keys;
   allocation.answer = request.who.answer;
@@ -107,6 +108,7 @@ void TurnServer::Impl::RequestOpen(Allocation& allocation, const TransportAddres
   allocation.awaits_open = true;
   OpenRelay output{.relay = allocation.relay_id(bind.ip.family()),
                    .bind = bind,
+                   .protocol = allocation.protocol,
                    .needs_slot = !allocation.meter.valid(),
                    .session = {}};
   if (output.needs_slot) {
@@ -165,7 +167,9 @@ void TurnServer::Impl::OnRelayOpened(RelayId relay, std::expected<SessionMeter, 
   Leg& leg = allocation->legs[LegIndex(family)];
   if (allocation->state == AllocationState::kEnded) {
     // It ended while its relay was being opened: nobody needs the relay any more.
-    if (result) outputs_.push_back(CloseRelay{.relay = relay});
+    if (result) {
+      outputs_.push_back(CloseRelay{.relay = relay, .protocol = allocation->protocol});
+    }
     ReleasePort(*allocation, leg.bind);
     RetireIfDone(*allocation);
     return;

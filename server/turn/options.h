@@ -54,8 +54,11 @@ struct TurnOptions {
   Duration nonce_lifetime = std::chrono::seconds(3600);   // RFC 8489 §9.2: at most one hour
   uint32_t max_permissions = 100;                         // per allocation; more get 508
   uint32_t max_channels = 100;                            // per allocation; more get 508
-  uint32_t max_allocations = 0;                           // per core; 0: as the ports allow
-  uint32_t max_allocations_per_username = 0;              // 0: no limit; more get 486
+  // TCP connections with peers per allocation (RFC 6062); 0: no TCP allocations (442). More get
+  // 508, and peers' own are closed.
+  uint32_t max_peer_connections = 64;
+  uint32_t max_allocations = 0;               // per core; 0: as the ports allow
+  uint32_t max_allocations_per_username = 0;  // 0: no limit; more get 486
 
   bool strict_expiry = false;  // a session ends with its time-limited credential
 

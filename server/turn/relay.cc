@@ -184,13 +184,7 @@ void TurnServer::Impl::OnSent(const Forward& forward, SendResult result, Now now
   TP_CHECK(allocation != nullptr && allocation->forwards_out != 0);
   --allocation->forwards_out;
   if (result) {
-    // The only line that makes bytes billable.
-    allocation->meter.Add(forward.direction, forward.payload.size(), forward.wire_bytes,
-                          CurrentBucket(now.wall));
-    const auto transport = static_cast<size_t>(allocation->five_tuple.transport);
-    const auto direction = static_cast<size_t>(forward.direction);
-    stats_.relayed_bytes[transport][direction].Add(forward.payload.size());
-    stats_.relayed_packets[transport][direction].Add(1);
+    Bill(*allocation, forward.direction, forward.payload.size(), forward.wire_bytes, now);
   } else {
     Drop(result.error(), allocation);
   }

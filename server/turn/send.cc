@@ -7,9 +7,11 @@ using stun::AttributeType;
 
 std::optional<Forward> TurnServer::Impl::OnSend(const Client& client,
                                                 const stun::MessageView& message, Now now) {
-  // §5: "silently ignored (if it is an indication ...)" without an allocation.
+  // §5: "silently ignored (if it is an indication ...)" without an allocation. One of RFC 6062 has
+  // no datagrams.
   Allocation* allocation = table_.Find(client.five_tuple);
-  if (allocation == nullptr || allocation->state != AllocationState::kLive) {
+  if (allocation == nullptr || allocation->state != AllocationState::kLive ||
+      allocation->protocol != RelayProtocol::kUdp) {
     return Drop(DropReason::kNoAllocation, nullptr);
   }
   // RFC 8489 §6.3.2: "If the indication contains unknown comprehension-required attributes, the

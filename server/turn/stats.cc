@@ -25,4 +25,21 @@ std::string_view AuthFailureName(AuthFailure reason) {
   return {};
 }
 
+std::string_view PeerConnectionEventName(PeerConnectionEvent event) {
+  switch (event) {
+    case PeerConnectionEvent::kConnected:
+      return "connected";
+    case PeerConnectionEvent::kConnectFailed:
+      return "connect_failed";
+    case PeerConnectionEvent::kAccepted:
+      return "accepted";
+    case PeerConnectionEvent::kBound:
+      return "bound";
+    case PeerConnectionEvent::kNotBound:
+      return "not_bound";
+  }
+  TP_CHECK(false);
+  return {};
+}
+
 }  // namespace turnpike

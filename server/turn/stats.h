@@ -25,6 +25,17 @@ enum class AuthFailure : uint8_t {
 inline constexpr int kAuthFailureCount = 7;
 std::string_view AuthFailureName(AuthFailure reason);
 
+// PeerConnectionEvent is what happens to TCP connections with peers (RFC 6062).
+enum class PeerConnectionEvent : uint8_t {
+  kConnected,      // at the client's wish
+  kConnectFailed,  // 447: refused, unreachable, or no answer in time
+  kAccepted,       // the peer came, and was permitted
+  kBound,          // the client's ConnectionBind came
+  kNotBound,       // it did not come in time
+};
+inline constexpr int kPeerConnectionEventCount = 5;
+std::string_view PeerConnectionEventName(PeerConnectionEvent event);
+
 // Histogram bounds of turn_allocation_duration_seconds.
 inline constexpr std::array<uint32_t, 8> kDurationBoundsSeconds = {1,   10,   60,    300,
                                                                    600, 3600, 14400, 86400};
@@ -50,6 +61,8 @@ struct TurnStats {
   Counters<kDurationBoundsSeconds.size() + 1> duration_buckets;  // not cumulative
   Counter duration_sum_ms;
   Counters<kCloseReasonCount> closed;
+  Counter peer_connections;  // gauge: TCP connections with peers, those under way included
+  Counters<kPeerConnectionEventCount> peer_connection_events;
 };
 
 }  // namespace turnpike

@@ -30,6 +30,24 @@ void TurnServer::OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenEr
                                Now now) {
   impl_->OnRelayOpened(relay, result, now);
 }
+std::optional<PeerStreamId> TurnServer::OnPeerAccepted(RelayId relay, const PeerAddress& peer,
+                                                       Now now) {
+  return impl_->OnPeerAccepted(relay, peer, now);
+}
+void TurnServer::OnPeerConnected(PeerStreamId stream, bool connected, Now now) {
+  impl_->OnPeerConnected(stream, connected, now);
+}
+bool TurnServer::OnHandedOver(PeerStreamId stream, Now now) {
+  return impl_->OnHandedOver(stream, now);
+}
+void TurnServer::OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now) {
+  impl_->OnSpliced(stream, direction, bytes, now);
+}
+void TurnServer::OnHalfClosed(PeerStreamId stream, Now now) { impl_->OnHalfClosed(stream, now); }
+void TurnServer::OnPeerStreamClosed(PeerStreamId stream, Now now) {
+  impl_->OnPeerStreamClosed(stream, now);
+}
+CoreId TurnServer::core_id() const { return impl_->core_id(); }
 void TurnServer::OnLinkClosed(LinkId link, Now now) { impl_->OnLinkClosed(link, now); }
 bool TurnServer::HasAllocation(LinkId link) const { return impl_->HasAllocation(link); }
 void TurnServer::OnTimer(Now now) { impl_->OnTimer(now); }
@@ -61,6 +79,7 @@ TurnServer::Impl::Impl(TurnOptions options, const NonceSecret& nonce_secret, Dir
       random_(random),
       authenticator_(options_, nonce_secret_),
       table_(NewSipKey(random)),
+      core_id_(directory.AddCore()),
       indication_prefix_(static_cast<uint32_t>(random.U64())) {
   SetOptions(std::move(options));
 }
@@ -83,6 +102,7 @@ void TurnServer::Impl::SetOptions(TurnOptions options) {
     for (size_t i = 0; i < allocation.permissions.size(); ++i) {
       allocation.permissions[i].permitted_port = 0;
     }
+    CloseStreamsIf(allocation, [&](const PeerStream& s) { return !filter.Permits(s.peer); });
   });
 }
 
@@ -105,8 +125,10 @@ void TurnServer::Impl::CheckTouched([[maybe_unused]] const Allocation& allocatio
 bool TurnServer::Impl::IsConsistent() const {
   if (!table_.IsConsistent() || !deadlines_.IsConsistent()) return false;
   size_t live = 0;
+  size_t streams = 0;
   bool armed = true;
   const_cast<AllocationTable&>(table_).ForEach([&](const Allocation& allocation) {
+    streams += allocation.streams.size();
     const auto armed_at = deadlines_.ArmedAt(allocation.index);
     if (allocation.state == AllocationState::kLive) {
       ++live;
@@ -115,7 +137,8 @@ bool TurnServer::Impl::IsConsistent() const {
       armed = armed && !armed_at;
     }
   });
-  return armed && live == live_count_ && live_count_ <= table_.indexed_count();
+  return armed && live == live_count_ && live_count_ <= table_.indexed_count() &&
+         streams == stats_.peer_connections.Get();
 }
 
 BucketIndex TurnServer::Impl::CurrentBucket(WallTime now) {

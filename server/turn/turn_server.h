@@ -62,6 +62,31 @@ class TurnServer {
   // OnRelayOpened answers an OpenRelay. The meter is valid when the OpenRelay asked for a slot.
   void OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result, Now now);
 
+  // OnPeerAccepted takes a TCP connection that `peer` made to `relay` (RFC 6062 §5.3); its client
+  // is told. nullopt: nobody wants it, close it.
+  std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer, Now now);
+
+  // OnPeerConnected answers a ConnectPeer. Without success the connection is gone already.
+  void OnPeerConnected(PeerStreamId stream, bool connected, Now now);
+
+  // OnHandedOver says that the client's end of `stream` has arrived here. false: the stream has
+  // ended since, close the client's connection.
+  bool OnHandedOver(PeerStreamId stream, Now now);
+
+  // OnSpliced reports `bytes` that the kernel took from one end of `stream` to the other, with one
+  // write. It is where they become billable. `stream` has not ended.
+  void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now);
+
+  // OnHalfClosed says that one end of `stream` has closed and that the other knows. A ClosePeer
+  // follows unless the stream ends soon.
+  void OnHalfClosed(PeerStreamId stream, Now now);
+
+  // OnPeerStreamClosed says that `stream` is over and its sockets are closed.
+  void OnPeerStreamClosed(PeerStreamId stream, Now now);
+
+  // core_id is what BindPeer calls this core.
+  CoreId core_id() const;
+
   // OnLinkClosed says that a client's connection is gone: its allocation ends.
   // For UDP links it is never called.
   void OnLinkClosed(LinkId link, Now now);

@@ -31,6 +31,8 @@ enum class ErrorStatus : uint16_t {
   kWrongCredentials = 441,
   kUnsupportedTransport = 442,
   kPeerAddressFamilyMismatch = 443,
+  kConnectionAlreadyExists = 446,
+  kConnectionTimeoutOrFailure = 447,
   kAllocationQuotaReached = 486,
   kInsufficientCapacity = 508,
 };
@@ -54,7 +56,8 @@ struct Request {
   const stun::MessageView& message;
   const Recipient& from;
   const Authenticated& who;
-  Allocation* allocation = nullptr;  // of this 5-tuple; set for all but Allocate
+  // Of this 5-tuple; set for all but Allocate and ConnectionBind.
+  Allocation* allocation = nullptr;
   Now now;
 
   const FiveTuple& five_tuple() const { return from.client.five_tuple; }
@@ -72,6 +75,13 @@ class TurnServer::Impl {
   void OnIcmp(RelayId relay, const PeerAddress& peer, const IcmpError& error, Now now);
   void OnSent(const Forward& forward, SendResult result, Now now);
   void OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result, Now now);
+  std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer, Now now);
+  void OnPeerConnected(PeerStreamId stream, bool connected, Now now);
+  bool OnHandedOver(PeerStreamId stream, Now now);
+  void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now);
+  void OnHalfClosed(PeerStreamId stream, Now now);
+  void OnPeerStreamClosed(PeerStreamId stream, Now now);
+  CoreId core_id() const { return core_id_; }
   void OnLinkClosed(LinkId link, Now now);
   bool HasAllocation(LinkId link) const { return by_link_.contains(link); }
   void OnTimer(Now now);
@@ -114,6 +124,7 @@ class TurnServer::Impl {
                                       ByteSpan payload, const Framing& framing);
   void WriteDataHeader(Forward& forward, const TransportAddress& peer);
   stun::TransactionId NewIndicationId();
+  void Bill(Allocation& allocation, Direction direction, size_t payload, size_t wire, Now now);
   std::nullopt_t Drop(DropReason reason, Allocation* allocation);
   TransportAddress Canonical(TransportAddress peer) const;
   IpAddress Bound(const IpAddress& peer) const;
@@ -140,6 +151,21 @@ class TurnServer::Impl {
   Handled OnCreatePermission(const Request& request);
   Handled OnChannelBind(const Request& request);
   std::optional<Forward> OnSend(const Client& client, const stun::MessageView& message, Now now);
+
+  // connect.cc and peer_streams.cc: TCP connections with peers (RFC 6062).
+  Handled OnConnect(const Request& request);
+  Handled OnConnectionBind(const Request& request);
+  std::optional<OfferedStream> OfferFor(const stun::MessageView& message) const;
+  PeerStream& AddStream(Allocation& allocation, const TransportAddress& peer, Now now);
+  Allocation* OwnerOf(PeerStreamId stream);
+  ConnectionId OfferStream(Allocation& allocation, PeerStream& stream, Now now);
+  void AnswerConnect(const Allocation& allocation, const ConnectRequest& request,
+                     std::optional<ConnectionId> connection);
+  void RemoveStream(Allocation& allocation, PeerStreamId id);
+  void CloseStream(Allocation& allocation, PeerStreamId id);
+  template <typename Predicate>
+  void CloseStreamsIf(Allocation& allocation, Predicate matches);
+  void CountEvent(PeerConnectionEvent event);
 
   // allocate.cc and open_relay.cc: what an allocation goes through until it lives.
   Handled StartAllocation(const Request& request, Opening opening);
@@ -180,6 +206,8 @@ class TurnServer::Impl {
   std::unordered_map<LinkId, uint32_t> by_link_;
   std::deque<MonoTime> reservation_deadlines_;  // of the tokens given out here, in order
   std::deque<Output> outputs_;
+  const CoreId core_id_;
+  uint32_t last_stream_ = 0;
   size_t live_count_ = 0;
   bool draining_ = false;
   size_t next_alternate_ = 0;  // whose turn it is
@@ -197,6 +225,26 @@ class TurnServer::Impl {
   uint32_t mutations_ = 0;
   TurnStats stats_;
 };
+
+// Bill counts what the kernel took. Inline, since OnSent calls it for every packet.
+inline void TurnServer::Impl::Bill(Allocation& allocation, Direction direction, size_t payload,
+                                   size_t wire, Now now) {
+  // The only line that makes bytes billable.
+  allocation.meter.Add(direction, payload, wire, CurrentBucket(now.wall));
+  const auto transport = static_cast<size_t>(allocation.five_tuple.transport);
+  stats_.relayed_bytes[transport][static_cast<size_t>(direction)].Add(payload);
+  stats_.relayed_packets[transport][static_cast<size_t>(direction)].Add(1);
+}
+
+// CloseStreamsIf closes the peer connections that `matches` picks.
+template <typename Predicate>
+void TurnServer::Impl::CloseStreamsIf(Allocation& allocation, Predicate matches) {
+  std::vector<PeerStreamId> picked;
+  for (const PeerStream& stream : allocation.streams) {
+    if (matches(stream)) picked.push_back(stream.id);
+  }
+  for (const PeerStreamId id : picked) CloseStream(allocation, id);
+}
 
 template <typename Fill>
 void TurnServer::Impl::Answer(const Recipient& to, stun::Class message_class, Fill fill) {

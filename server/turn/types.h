@@ -26,6 +26,16 @@ using LinkId = Strong<uint32_t, struct LinkIdTag>;
 // generation).
 using RelayId = Strong<uint64_t, struct RelayIdTag>;
 
+// PeerStreamId names one TCP connection between a relayed transport address and a peer (RFC 6062).
+// The core chooses it; it is never used again while the process lives.
+using PeerStreamId = Strong<uint64_t, struct PeerStreamIdTag>;
+
+// CoreId names the core, so the worker, that owns a peer connection.
+using CoreId = Strong<uint32_t, struct CoreIdTag>;
+
+// RelayProtocol is what is spoken between a relayed transport address and peers.
+enum class RelayProtocol : uint8_t { kUdp, kTcp };
+
 // Client is where a message came from: the 5-tuple that identifies an allocation, and the driver's
 // way back.
 struct Client {
@@ -87,11 +97,13 @@ struct SendMessage {
   bool by_address = false;
 };
 
-// OpenRelay asks for a UDP socket bound to `bind`; the answer is OnRelayOpened. `session` is set
-// for the first relay of an allocation: it needs a slot, whose meter the answer carries.
+// OpenRelay asks for a UDP socket, or a listening TCP socket, bound to `bind`; the answer is
+// OnRelayOpened. `session` is set for the first relay of an allocation: it needs a slot, whose
+// meter the answer carries.
 struct OpenRelay {
   RelayId relay;
   TransportAddress bind;
+  RelayProtocol protocol = RelayProtocol::kUdp;
   bool needs_slot = false;
   SessionInfo session;
 };
@@ -100,6 +112,30 @@ struct OpenRelay {
 // (see the driving contract of TurnServer).
 struct CloseRelay {
   RelayId relay;
+  RelayProtocol protocol = RelayProtocol::kUdp;
+};
+
+// ConnectPeer asks for a TCP connection from the relayed address bound to `from`; the answer is
+// OnPeerConnected, unless ClosePeer comes first.
+struct ConnectPeer {
+  PeerStreamId stream;
+  TransportAddress from;
+  TransportAddress to;
+};
+
+// ClosePeer asks for the TCP connection `stream` to be closed at once, together with the client's
+// connection that is bound to it.
+struct ClosePeer {
+  PeerStreamId stream;
+};
+
+// BindPeer says that the client's connection `link` has become the client's end of `stream`: what
+// follows on it is application data. It belongs to the worker of `owner`, which is told by
+// OnHandedOver.
+struct BindPeer {
+  LinkId link;
+  CoreId owner;
+  PeerStreamId stream;
 };
 
 // AllocationClosed says that a session is over and its totals are final: close its slot.
@@ -110,6 +146,7 @@ struct AllocationClosed {
   WallTime ended_at{};
 };
 
-using Output = std::variant<SendMessage, OpenRelay, CloseRelay, AllocationClosed>;
+using Output = std::variant<SendMessage, OpenRelay, CloseRelay, ConnectPeer, ClosePeer, BindPeer,
+                            AllocationClosed>;
 
 }  // namespace turnpike

@@ -65,9 +65,9 @@ class Fuzzer {
 
  private:
   void Act() {
-    const uint8_t who = input_.Below(4);
+    const uint8_t who = input_.Below(5);
     const Client client = FuzzClient(who);
-    switch (input_.Below(10)) {
+    switch (input_.Below(15)) {
       case 0:
       case 1:
         return Request(who, Method::kAllocate);
@@ -96,6 +96,15 @@ class Fuzzer {
       case 8:
         if (input_.Below(4) == 0) return world_.CloseLink(client.link, &input_);
         return world_.ReportAll();
+      case 9:
+        return Request(who, Method::kConnect);
+      case 10:
+        return Request(who, Method::kConnectionBind);
+      case 11:
+        return world_.Accept(input_.Byte(), Peer(input_.Byte()), &input_);
+      case 12:
+      case 13:
+        return world_.StepStreams(&input_);
       default:
         return world_.Step(std::chrono::seconds(input_.Byte() * (input_.Below(2) == 0 ? 1 : 5)));
     }
@@ -117,7 +126,14 @@ class Fuzzer {
     std::array<uint8_t, stun::MessageBuilder::kMaxMessageSize> buffer;
     stun::MessageBuilder builder(buffer, Class::kRequest, method, NextId());
     if (method == Method::kAllocate && input_.Below(8) != 0) {
-      builder.AddU32(AttributeType::kRequestedTransport, 17u << 24);
+      const bool tcp = client.five_tuple.transport == Transport::kTcp && input_.Below(2) == 0;
+      builder.AddU32(AttributeType::kRequestedTransport, (tcp ? 6u : 17u) << 24);
+    }
+    if (method == Method::kConnect && input_.Below(8) != 0) {
+      builder.AddXorAddress(AttributeType::kXorPeerAddress, Peer(input_.Byte()));
+    }
+    if (method == Method::kConnectionBind && input_.Below(8) != 0) {
+      builder.AddU32(AttributeType::kConnectionId, connection_);
     }
     if (input_.Below(8) == 0) builder.AddBytes(AttributeType::kReservationToken, session.token);
     for (uint8_t count = input_.Below(4); count > 0; --count) AddAttribute(builder, input_);
@@ -136,6 +152,9 @@ class Fuzzer {
     if (world_.last_message().empty()) return;
     const auto answer = stun::MessageView::Parse(world_.last_message());
     if (const auto nonce = answer->Find(AttributeType::kNonce)) session.nonce = AsText(*nonce);
+    if (const auto id = answer->Find(AttributeType::kConnectionId)) {
+      connection_ = stun::DecodeU32(*id).value_or(0);
+    }
     if (const auto token = answer->Find(AttributeType::kReservationToken)) {
       std::copy(token->begin(), token->end(), session.token.begin());
     }
@@ -143,8 +162,9 @@ class Fuzzer {
 
   FuzzInput& input_;
   FuzzWorld world_;
-  std::array<Session, 4> sessions_;
+  std::array<Session, 5> sessions_;
   uint32_t id_ = 0;
+  uint32_t connection_ = 0;  // the newest CONNECTION-ID that anybody was told
 };
 
 }  // namespace

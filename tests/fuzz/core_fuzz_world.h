@@ -2,6 +2,7 @@
 // the driver does, as the fuzzer's bytes say.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -49,6 +50,7 @@ class FuzzWorld {
                                 {.bind = v6, .advertise = v6}};
     options_.max_permissions = 6;
     options_.max_channels = 5;
+    options_.max_peer_connections = 4;
     options_.max_allocations_per_username = 3;
     options_.credentials = std::make_shared<const Credentials>(
         "r",
@@ -78,6 +80,8 @@ class FuzzWorld {
     TP_CHECK(directory_->ports_in_use() == 0);
     TP_CHECK(open_slots_ == 0);
     TP_CHECK(open_relays_.empty());
+    TP_CHECK(streams_.empty());
+    TP_CHECK(directory_->offers() == 0);
     TP_CHECK(!server_->NextDeadline());
   }
 
@@ -121,6 +125,29 @@ class FuzzWorld {
     Poll(input);
   }
 
+  // Accept is a TCP connection of a peer to a relay that was opened for TCP.
+  void Accept(size_t which, const TransportAddress& peer, FuzzInput* input) {
+    if (tcp_relays_.empty()) return;
+    const RelayId relay = tcp_relays_[which % tcp_relays_.size()];
+    const auto stream = server_->OnPeerAccepted(relay, PeerAddress(peer), now_);
+    if (stream) streams_.push_back({.id = *stream, .is_connecting = false});
+    Poll(input);
+  }
+
+  // StepStreams does one of the things that happen to TCP connections with peers.
+  void StepStreams(FuzzInput* input) {
+    if (!handed_over_.empty() && input->Below(2) == 0) {
+      const PeerStreamId id = handed_over_.front();
+      handed_over_.pop_front();
+      const bool known = FindStream(id) != nullptr;
+      TP_CHECK(server_->OnHandedOver(id, now_) == known);
+      if (known) FindStream(id)->is_bound = true;
+    } else if (!streams_.empty()) {
+      StepStream(streams_[input->Byte() % streams_.size()], input);
+    }
+    Poll(input);
+  }
+
   TurnServer& server() { return *server_; }
   Now now() const { return now_; }
   // last_message is the newest answer to the last message of a client, if any.
@@ -129,6 +156,38 @@ class FuzzWorld {
  private:
   static constexpr uint16_t kMinPort = 50000;
   static constexpr uint16_t kMaxPort = 50011;
+
+  struct Stream {
+    PeerStreamId id;
+    bool is_connecting = false;
+    bool is_bound = false;
+  };
+
+  Stream* FindStream(PeerStreamId id) {
+    const auto found = std::ranges::find(streams_, id, &Stream::id);
+    return found == streams_.end() ? nullptr : &*found;
+  }
+
+  bool EraseStream(PeerStreamId id) {
+    return std::erase_if(streams_, [&](const Stream& s) { return s.id == id; }) == 1;
+  }
+
+  void StepStream(Stream& stream, FuzzInput* input) {
+    const PeerStreamId id = stream.id;
+    if (stream.is_connecting) {
+      const bool connected = input->Below(4) != 0;
+      stream.is_connecting = false;
+      if (!connected) EraseStream(id);
+      server_->OnPeerConnected(id, connected, now_);
+    } else if (stream.is_bound) {
+      const uint8_t what = input->Below(8);
+      const auto direction = what % 2 == 0 ? Direction::kClientToPeer : Direction::kPeerToClient;
+      if (what < 6) return server_->OnSpliced(id, direction, input->Byte(), now_);
+      if (what == 6) return server_->OnHalfClosed(id, now_);
+      EraseStream(id);
+      server_->OnPeerStreamClosed(id, now_);
+    }
+  }
 
   void Keep(std::optional<Forward> forward, FuzzInput* input) {
     if (!forward) return;
@@ -154,6 +213,13 @@ class FuzzWorld {
         last_message_ = std::move(send->bytes);
       } else if (const auto* close = std::get_if<CloseRelay>(&*output)) {
         TP_CHECK(std::erase(open_relays_, close->relay) == 1);
+      } else if (const auto* connect = std::get_if<ConnectPeer>(&*output)) {
+        streams_.push_back({.id = connect->stream, .is_connecting = true});
+      } else if (const auto* gone = std::get_if<ClosePeer>(&*output)) {
+        TP_CHECK(EraseStream(gone->stream));
+      } else if (const auto* bind = std::get_if<BindPeer>(&*output)) {
+        // The other worker may take its time, or the client may have gone.
+        handed_over_.push_back(bind->stream);
       } else {
         TP_CHECK(open_slots_ > 0);
         --open_slots_;
@@ -174,7 +240,11 @@ class FuzzWorld {
                            SlotId(static_cast<uint32_t>(cells_.size())));
       ++open_slots_;
     }
-    relays_.push_back(open.relay);
+    if (open.protocol == RelayProtocol::kTcp) {
+      tcp_relays_.push_back(open.relay);
+    } else {
+      relays_.push_back(open.relay);
+    }
     open_relays_.push_back(open.relay);
     server_->OnRelayOpened(open.relay, meter, now_);
   }
@@ -191,23 +261,27 @@ class FuzzWorld {
   Now now_;
   std::vector<std::unique_ptr<Cell>> cells_;
   int open_slots_ = 0;
-  std::vector<RelayId> relays_;  // all that ever were
+  std::vector<RelayId> relays_;  // all UDP ones that ever were
+  std::vector<RelayId> tcp_relays_;
+  std::vector<Stream> streams_;
+  std::deque<PeerStreamId> handed_over_;
   std::vector<RelayId> open_relays_;
   std::deque<Forward> held_;
   std::vector<uint8_t> last_message_;
 };
 
-// FuzzClient returns one of a few clients: two over UDP, one over TCP, one over IPv6.
+// FuzzClient returns one of a few clients: two over UDP, two over TCP, one over IPv6.
 inline Client FuzzClient(uint8_t which) {
-  static constexpr std::array<const char*, 4> kAddresses = {"7.7.7.7:1", "7.7.7.7:2", "7.7.7.7:3",
-                                                            "[2a00::7]:4"};
-  which %= 4;
+  static constexpr std::array<const char*, 5> kAddresses = {"7.7.7.7:1", "7.7.7.7:2", "7.7.7.7:3",
+                                                            "[2a00::7]:4", "7.7.7.7:5"};
+  which %= 5;
   Client client;
   client.five_tuple.client = *TransportAddress::Parse(kAddresses[which]);
   client.five_tuple.server =
       *TransportAddress::Parse(which == 3 ? "[2600::1]:3478" : "5.5.5.1:3478");
-  client.five_tuple.transport = which == 2 ? Transport::kTcp : Transport::kUdp;
-  client.link = LinkId(which == 2 ? 9 : 1);
+  const bool is_tcp = which == 2 || which == 4;
+  client.five_tuple.transport = is_tcp ? Transport::kTcp : Transport::kUdp;
+  client.link = LinkId(is_tcp ? 7u + which : 1u);
   return client;
 }
 

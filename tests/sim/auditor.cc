@@ -70,6 +70,12 @@ void Auditor::TookMessageToClient(const std::string& id, Bytes datagram, Bytes m
   Count(id, 1, datagram.size(), message.size(), now_us);
 }
 
+void Auditor::TookStreamBytes(const std::string& id, size_t direction, uint64_t bytes,
+                              int64_t now_us) {
+  Count(id, direction, bytes, bytes, now_us);
+  stream_bytes_ += bytes;
+}
+
 void Auditor::Refused(const std::string& id, const std::string& reason) {
   if (SessionEntry* entry = Find(id)) ++entry->dropped[reason];
 }

@@ -36,6 +36,10 @@ class Auditor {
   // `datagram`.
   void TookMessageToClient(const std::string& id, Bytes datagram, Bytes message, int64_t now_us);
 
+  // TookStreamBytes: the kernel took `bytes` of a data connection of RFC 6062 with one write;
+  // `direction` is 0 towards the peer.
+  void TookStreamBytes(const std::string& id, size_t direction, uint64_t bytes, int64_t now_us);
+
   // Refused: the kernel (or the queue before it) did not take a packet.
   void Refused(const std::string& id, const std::string& reason);
 
@@ -50,6 +54,7 @@ class Auditor {
   // billable sums payload over everything. since_start sums by transport name since the last Crash
   // or ForgetStart: what the counters of a running process must show.
   uint64_t billable() const { return billable_; }
+  uint64_t stream_bytes() const { return stream_bytes_; }  // of these, on data connections
   const std::map<std::string, Tally>& since_start() const { return since_start_; }
   void ForgetStart() { since_start_.clear(); }
 
@@ -64,6 +69,7 @@ class Auditor {
   Books books_;
   std::vector<std::string> problems_;
   uint64_t billable_ = 0;
+  uint64_t stream_bytes_ = 0;
   std::map<std::string, Tally> since_start_;
 };
 

@@ -58,7 +58,7 @@ void ReadSessions(Database& database, Books& books) {
 
 void ReadDrops(Database& database, Books& books) {
   static const std::set<std::string> kKernel = {"would_block", "unreachable", "send_failed",
-                                                "queue_full",  "client_gone", "limit"};
+                                                "queue_full", "client_gone"};
   Statement row(database,
                 "SELECT session.id, reason, packets FROM session_drop "
                 "JOIN session ON session.key = session_drop.session");

@@ -39,6 +39,7 @@ void SimClient::Forget() {
   allocated_ = false;
   channels_.clear();
   permitted_.clear();
+  data_.clear();
 }
 
 Duration SimClient::Act() {
@@ -57,6 +58,7 @@ Duration SimClient::Act() {
 }
 
 void SimClient::ActWithAllocation() {
+  if (relays_tcp_ && dice_.Percent(80)) return ActWithTcpAllocation();
   const uint32_t choice = dice_.Below(100);
   if (choice < 45) {
     if (channels_.empty()) return Bind(world_.AnyPeer());
@@ -90,11 +92,45 @@ void SimClient::ActWithAllocation() {
   world_.Connect(*this);  // a new socket; what the old one had expires
 }
 
-void SimClient::Request(Pending pending) {
+void SimClient::ActWithTcpAllocation() {
+  const uint32_t choice = dice_.Below(100);
+  if (choice < 15) return Permit(world_.AnyPeer());
+  if (choice < 30 || data_.empty()) return ConnectTo(world_.AnyPeer());
+  const LinkId link = dice_.Pick(data_);
+  if (choice < 92) return world_.SendData(link, Payload());
+  std::erase(data_, link);
+  world_.CloseData(link);
+}
+
+// ConnectTo asks for a connection with `peer`, BindData takes one up: on another connection, and
+// often without awaiting the answer before the first data.
+void SimClient::ConnectTo(const TransportAddress& peer) {
+  Request({.method = Method::kConnect,
+           .fill =
+               [peer](stun::MessageBuilder& builder) {
+                 builder.AddXorAddress(AttributeType::kXorPeerAddress, peer);
+               },
+           .tries = 0,
+           .then = [this](const stun::MessageView& message) { BindData(message); }});
+}
+
+void SimClient::BindData(const stun::MessageView& message) {
+  const auto value = message.Find(AttributeType::kConnectionId);
+  const auto id = value ? stun::DecodeU32(*value) : std::nullopt;
+  if (!id || nonce_.empty() || dice_.Percent(10)) return;
+  const uint32_t wrong = dice_.Percent(5) ? 1 : 0;
+  auto request = Build(NewId(dice_), Method::kConnectionBind, [&](stun::MessageBuilder& builder) {
+    builder.AddU32(AttributeType::kConnectionId, *id + wrong);
+  });
+  auto data = dice_.Percent(50) ? Payload() : std::vector<uint8_t>();
+  data_.push_back(world_.OpenData(*this, std::move(request), std::move(data)));
+}
+
+std::vector<uint8_t> SimClient::Build(const stun::TransactionId& id, Method method,
+                                      const Fill& fill) {
   std::array<uint8_t, stun::MessageBuilder::kMaxMessageSize> buffer;
-  const stun::TransactionId id = NewId(dice_);
-  stun::MessageBuilder builder(buffer, Class::kRequest, pending.method, id);
-  pending.fill(builder);
+  stun::MessageBuilder builder(buffer, Class::kRequest, method, id);
+  fill(builder);
   const bool fingerprint = dice_.Percent(50);
   Bytes message;
   if (nonce_.empty()) {
@@ -106,7 +142,12 @@ void SimClient::Request(Pending pending) {
     const auto key = stun::LongTermKeyMd5(login_.username, realm_, login_.password);
     message = builder.FinishWithIntegrity(stun::IntegrityKind::kSha1, key, fingerprint);
   }
-  last_request_ = ToVector(message);
+  return ToVector(message);
+}
+
+void SimClient::Request(Pending pending) {
+  const stun::TransactionId id = NewId(dice_);
+  last_request_ = Build(id, pending.method, pending.fill);
   pending_[id] = std::move(pending);
   Emit(last_request_);
 }
@@ -114,6 +155,7 @@ void SimClient::Request(Pending pending) {
 void SimClient::OnMessage(Bytes bytes) {
   const auto message = stun::MessageView::Parse(bytes);
   if (!message) return;  // ChannelData: the auditor has looked at it
+  if (message->method() == Method::kConnectionAttempt) return BindData(*message);
   const auto found = pending_.find(message->transaction_id());
   if (found == pending_.end()) return;
   Pending pending = std::move(found->second);
@@ -146,16 +188,17 @@ void SimClient::OnError(Pending pending, const stun::MessageView& message) {
 void SimClient::Allocate() {
   // What to ask for, so that a retry after a 401 asks for the same.
   const uint32_t kind = dice_.Below(20);
+  const bool tcp = dice_.Percent(IsStream(transport_) ? 40 : 2);
   const uint32_t lifetime = dice_.Percent(50) ? dice_.Between(0, 4000) : 0;
   const auto token = std::exchange(token_, {});
   Request({.method = Method::kAllocate,
            .fill =
                [=](stun::MessageBuilder& builder) {
-                 builder.AddU32(AttributeType::kRequestedTransport, 17u << 24);
+                 builder.AddU32(AttributeType::kRequestedTransport, (tcp ? 6u : 17u) << 24);
                  if (lifetime != 0) builder.AddU32(AttributeType::kLifetime, lifetime);
                  if (!token.empty()) {
                    builder.AddBytes(AttributeType::kReservationToken, token);
-                 } else if (kind < 4) {
+                 } else if (kind < 4 && !tcp) {
                    const uint8_t parity = kind < 3 ? 0x80 : 0;
                    builder.AddBytes(AttributeType::kEvenPort, Bytes(&parity, 1));
                  } else if (kind < 6) {
@@ -165,7 +208,11 @@ void SimClient::Allocate() {
                  }
                },
            .tries = 0,
-           .then = [this](const stun::MessageView& message) { OnAllocated(message); }});
+           .then =
+               [this, tcp](const stun::MessageView& message) {
+                 relays_tcp_ = tcp;
+                 OnAllocated(message);
+               }});
 }
 
 void SimClient::OnAllocated(const stun::MessageView& message) {

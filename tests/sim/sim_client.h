@@ -33,6 +33,12 @@ class Surroundings {
   // Connect gives a new address, and a connection where the transport has one. Disconnect ends it.
   virtual void Connect(SimClient& client) = 0;
   virtual void Disconnect(SimClient& client) = 0;
+  // OpenData opens another connection of `client` and sends `bind` and then `data` on it. SendData
+  // sends more, CloseData closes it; either may find it gone.
+  virtual LinkId OpenData(SimClient& client, std::vector<uint8_t> bind,
+                          std::vector<uint8_t> data) = 0;
+  virtual void SendData(LinkId link, std::vector<uint8_t> data) = 0;
+  virtual void CloseData(LinkId link) = 0;
   // Forge sends a datagram to the server from an address that is not the client's.
   virtual void Forge(SimClient& client, std::vector<uint8_t> message) = 0;
   // AnyPeer is a peer, possibly one that nobody may reach, or another client's relayed address.
@@ -72,6 +78,7 @@ class SimClient {
   };
 
   void Request(Pending pending);
+  std::vector<uint8_t> Build(const stun::TransactionId& id, stun::Method method, const Fill& fill);
   void OnError(Pending pending, const stun::MessageView& message);
   void Forget();
 
@@ -81,6 +88,9 @@ class SimClient {
   void Permit(const TransportAddress& peer);
   void Bind(const TransportAddress& peer);
   void ActWithAllocation();
+  void ActWithTcpAllocation();
+  void ConnectTo(const TransportAddress& peer);
+  void BindData(const stun::MessageView& message);
   void SendChannelData();
   void SendIndication(const TransportAddress& peer, bool dont_fragment);
   void SendNonsense();
@@ -103,6 +113,8 @@ class SimClient {
   std::map<uint16_t, TransportAddress> channels_;
   std::vector<TransportAddress> permitted_;
   std::vector<uint8_t> last_request_;
+  bool relays_tcp_ = false;
+  std::vector<LinkId> data_;  // data connections, some of which are gone
 };
 
 }  // namespace turnpike::sim

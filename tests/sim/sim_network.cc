@@ -98,6 +98,26 @@ void SimWorld::Disconnected(LinkId link) {
   if (SimClient* client = FindClient(link)) client->OnDisconnected();
 }
 
+LinkId SimWorld::OpenData(SimClient& client, std::vector<uint8_t> bind, std::vector<uint8_t> data) {
+  const LinkId link(next_link_++);
+  FiveTuple tuple = TupleOf(client);
+  tuple.client.port = next_client_port_++;
+  if (server_ != nullptr) server_->OpenLink(link, tuple);
+  SendData(link, std::move(bind));
+  if (!data.empty()) SendData(link, std::move(data));
+  return link;
+}
+
+void SimWorld::SendData(LinkId link, std::vector<uint8_t> data) {
+  After(5ms, [this, link, bytes = std::move(data)] {
+    if (server_ != nullptr) server_->OnLinkBytes(link, bytes);
+  });
+}
+
+void SimWorld::CloseData(LinkId link) {
+  if (server_ != nullptr) server_->CloseLink(link);
+}
+
 void SimWorld::Forge(SimClient& client, std::vector<uint8_t> message) {
   FiveTuple tuple = TupleOf(client);
   tuple.transport = Transport::kUdp;

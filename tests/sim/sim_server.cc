@@ -116,7 +116,7 @@ void SimServer::OnLinkBytes(LinkId link, Bytes bytes) {
   }
   auto& in = found->second.in;
   in.insert(in.end(), bytes.begin(), bytes.end());
-  while (links_.contains(link)) {
+  while (links_.contains(link) && !links_.at(link).stream) {
     const auto frame = stun::NextFrame(in);
     if (!frame) {
       CloseLink(link);
@@ -143,7 +143,7 @@ void SimServer::Receive(size_t index, const Client& client, Bytes message) {
 void SimServer::OnPeerDatagram(const TransportAddress& relay, const TransportAddress& peer,
                                Bytes datagram) {
   const auto found = sockets_.find(relay);
-  if (found == sockets_.end()) return;
+  if (found == sockets_.end() || found->second.protocol != RelayProtocol::kUdp) return;
   Worker& worker = workers_[found->second.worker];
   std::vector<uint8_t> copy(datagram.begin(), datagram.end());
   const auto forward =
@@ -218,8 +218,7 @@ std::optional<DropReason> SimServer::KernelRefuses(const Held& held) {
   }
   if (!dice_.Percent(settings_.refused_percent)) return std::nullopt;
   constexpr DropReason kReasons[] = {DropReason::kWouldBlock, DropReason::kTooLarge,
-                                     DropReason::kUnreachable, DropReason::kSendFailed,
-                                     DropReason::kLimit};
+                                     DropReason::kUnreachable, DropReason::kSendFailed};
   return dice_.Pick(kReasons);
 }
 
@@ -270,6 +269,7 @@ void SimServer::DrainLink(LinkId link, size_t messages) {
 void SimServer::CloseLink(LinkId link) {
   const auto found = links_.find(link);
   if (found == links_.end()) return;
+  if (found->second.stream) return DropLink(link);
   Link gone = std::move(found->second);
   links_.erase(found);
   Worker& worker = workers_[gone.worker];

@@ -79,6 +79,11 @@ class SimServer {
   void CloseLink(LinkId link);
   void OnPeerDatagram(const TransportAddress& relay, const TransportAddress& peer, Bytes datagram);
 
+  // StepStreams lets one thing happen to the TCP connections with peers (RFC 6062), if there are
+  // any: one of `peers` connects, a Connect ends well or not, a client's end arrives at its worker,
+  // bytes come and go, somebody closes.
+  void StepStreams(const std::vector<TransportAddress>& peers);
+
   // DrainLink lets the kernel take up to `messages` of what is queued for a connection.
   void DrainLink(LinkId link, size_t messages);
 
@@ -119,6 +124,16 @@ class SimServer {
     FiveTuple tuple;
     std::vector<uint8_t> in;
     std::deque<Queued> queue;
+    std::optional<PeerStreamId> stream = std::nullopt;  // whose client's end it has become
+    CoreId owner{};                                     // of that stream
+  };
+  // PeerSocket is a TCP connection with a peer.
+  struct PeerSocket {
+    std::string session;
+    bool is_connecting = false;
+    bool has_ended = false;           // one of its sides closed
+    std::optional<LinkId> link = {};  // the client's end, once it has arrived
+    uint64_t waiting = 0;             // bytes that the peer sent and the client has not got yet
   };
   struct Worker {
     std::unique_ptr<SeededRandom> random;
@@ -127,10 +142,12 @@ class SimServer {
     std::string newest_session;
     std::map<RelayId, std::string> session_of;
     std::map<RelayId, TransportAddress> bind_of;  // open sockets
+    std::map<PeerStreamId, PeerSocket> peers;
   };
   struct Socket {
     size_t worker = 0;
     RelayId relay;
+    RelayProtocol protocol = RelayProtocol::kUdp;
   };
 
   SimServer(ServerSettings settings, Timeline& timeline, Dice& dice, Auditor& auditor,
@@ -146,6 +163,17 @@ class SimServer {
   void Execute(Worker& worker, const OpenRelay& open);
   void Execute(Worker& worker, const CloseRelay& close);
   void Execute(Worker& worker, const AllocationClosed& closed);
+  void Execute(Worker& worker, const ConnectPeer& connect);
+  void Execute(Worker& worker, const ClosePeer& close);
+  void Execute(Worker& worker, const BindPeer& bind);
+  Worker& WorkerOfCore(CoreId core);
+  void Accept(const TransportAddress& peer);
+  void StepPeer(Worker& worker, PeerStreamId stream);
+  void FinishConnect(Worker& worker, PeerStreamId stream, bool connected);
+  void Arrive(LinkId link);
+  void Splice(Worker& worker, PeerStreamId stream);
+  void EndPeer(Worker& worker, PeerStreamId stream);
+  void DropLink(LinkId link);
   void AnswerOnBrokenLink(Worker& worker, const OpenRelay& open,
                           std::expected<SessionMeter, OpenError> opened);
   std::expected<SessionMeter, OpenError> TryOpen(Worker& worker, const OpenRelay& open);
@@ -174,6 +202,8 @@ class SimServer {
   std::map<TransportAddress, Socket> sockets_;
   std::map<LinkId, Link> links_;
   PermissionWatch permissions_;
+  std::map<std::string, std::string> client_of_;  // by session
+  std::vector<LinkId> on_their_way_;              // to the worker of their stream
 };
 
 }  // namespace turnpike::sim

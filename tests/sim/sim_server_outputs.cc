@@ -74,14 +74,18 @@ std::expected<SessionMeter, OpenError> SimServer::TryOpen(Worker& worker, const 
   }
   // A second relay belongs to the allocation whose first one was opened just before.
   sockets_[open.bind] = {.worker = static_cast<size_t>(&worker - workers_.data()),
-                         .relay = open.relay};
+                         .relay = open.relay,
+                         .protocol = open.protocol};
   worker.session_of[open.relay] = worker.newest_session;
   worker.bind_of[open.relay] = open.bind;
   return meter;
 }
 
 void SimServer::Announce(const SessionInfo& info) {
-  permissions_.Forget(std::string(TransportName(info.transport)) + " " + info.client.ToString());
+  const std::string client =
+      std::string(TransportName(info.transport)) + " " + info.client.ToString();
+  client_of_[FormatSessionId(info.id)] = client;
+  permissions_.Forget(client);
   auditor_.OpenSession(FormatSessionId(info.id),
                        {.account = info.account,
                         .label = info.label,
@@ -102,6 +106,9 @@ void SimServer::Execute(Worker& worker, const CloseRelay& close) {
   MaybeDie();
   const auto bind = worker.bind_of.find(close.relay);
   if (bind == worker.bind_of.end()) return wires_.Problem("a relay was closed that was not open");
+  if (sockets_.at(bind->second).protocol != close.protocol) {
+    wires_.Problem("a relay was closed as of another protocol");
+  }
   sockets_.erase(bind->second);
   worker.bind_of.erase(bind);
 }
@@ -152,6 +159,10 @@ void SimServer::CheckInvariants() {
 void SimServer::CheckEmpty() {
   for (const Worker& worker : workers_) {
     if (worker.core->allocation_count() != 0) wires_.Problem("allocations are left");
+    if (!worker.peers.empty()) wires_.Problem("connections with peers are left open");
+    if (worker.core->stats().peer_connections.Get() != 0) {
+      wires_.Problem("the gauge of connections with peers is not 0");
+    }
     for (const auto& by_family : worker.core->stats().allocations) {
       for (const Counter& gauge : by_family) {
         if (gauge.Get() != 0) wires_.Problem("the gauge of allocations is not 0");
@@ -160,6 +171,7 @@ void SimServer::CheckEmpty() {
   }
   if (!sockets_.empty()) wires_.Problem("relay sockets are left open");
   if (directory_->ports_in_use() != 0) wires_.Problem("ports are left in use");
+  if (directory_->offers() != 0) wires_.Problem("connections wait to be bound");
   if (directory_->reservations() != 0) wires_.Problem("reservations are left");
   // The quota of everybody is free again: one allocation fits into a limit of one.
   for (const auto& [id, session] : auditor_.books().sessions) {

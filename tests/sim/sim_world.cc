@@ -25,6 +25,7 @@ RunStats& RunStats::operator+=(const RunStats& other) {
   failed_checkpoints += other.failed_checkpoints;
   good_checkpoints += other.good_checkpoints;
   buckets += other.buckets;
+  stream_bytes += other.stream_bytes;
   crashed_sessions += other.crashed_sessions;
   return *this;
 }
@@ -147,6 +148,9 @@ void SimWorld::RunUntil(MonoTime end) {
     if (server_ != nullptr) {
       server_->CheckInvariants();
       DrainSome();
+      Guard([&] {
+        if (dice_.Percent(50)) server_->StepStreams(peers_);
+      });
     }
   }
 }
@@ -225,6 +229,7 @@ void SimWorld::Compare() {
   }
   stats_.sessions = audited.sessions.size();
   stats_.billable_bytes = auditor_.billable();
+  stats_.stream_bytes = auditor_.stream_bytes();
   stats_.buckets = audited.buckets.size();
   for (const auto& [id, session] : audited.sessions) {
     stats_.packets += session.tally.packets[0] + session.tally.packets[1];

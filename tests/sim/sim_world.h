@@ -29,6 +29,7 @@ struct RunStats {
   uint64_t good_checkpoints = 0;
   uint64_t buckets = 0;
   uint64_t crashed_sessions = 0;
+  uint64_t stream_bytes = 0;  // of billable_bytes, on data connections of RFC 6062
 
   RunStats& operator+=(const RunStats& other);
 };
@@ -61,6 +62,9 @@ class SimWorld : public Wires, public Surroundings {
   void ToServer(SimClient& client, std::vector<uint8_t> message) override;
   void Connect(SimClient& client) override;
   void Disconnect(SimClient& client) override;
+  LinkId OpenData(SimClient& client, std::vector<uint8_t> bind, std::vector<uint8_t> data) override;
+  void SendData(LinkId link, std::vector<uint8_t> data) override;
+  void CloseData(LinkId link) override;
   void Forge(SimClient& client, std::vector<uint8_t> message) override;
   TransportAddress AnyPeer() override;
   void Relayed(const TransportAddress& address) override;

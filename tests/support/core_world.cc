@@ -73,12 +73,15 @@ CoreWorld::~CoreWorld() {
   CHECK(mailbox_.empty());
   CHECK(held_.empty());
   CHECK(server_->IsConsistent());
+  CHECK(directory_->IsConsistent());
   server_->CloseAll(CloseReason::kDrained, now_);
   Poll();
   now_.mono += kReservationLifetime;
   server_->OnTimer(now_);
   CHECK(server_->allocation_count() == 0);
   CHECK(directory_->ports_in_use() == 0);
+  CHECK(directory_->offers() == 0);
+  CHECK(server_->stats().peer_connections.Get() == 0);
   CHECK(meters_.open_count() == 0);
   CHECK(!server_->NextDeadline());
 }
@@ -185,11 +188,38 @@ std::string CoreWorld::NameOf(RelayId id) {
   return found->second;
 }
 
+std::string CoreWorld::NameOf(PeerStreamId id) {
+  auto [found, added] = stream_names_.try_emplace(id);
+  if (added) found->second = "p" + std::to_string(stream_names_.size());
+  return found->second;
+}
+
+PeerStreamId CoreWorld::StreamOf(const std::string& name) const {
+  for (const auto& [id, known] : stream_names_) {
+    if (known == name) return id;
+  }
+  FAIL("no such peer connection: ", name);
+  return {};
+}
+
+void CoreWorld::Connected(const std::string& stream, bool connected) {
+  server_->OnPeerConnected(StreamOf(stream), connected, now_);
+  Poll();
+}
+
+std::optional<std::string> CoreWorld::Accept(const std::string& relay, std::string_view peer) {
+  const auto id = server_->OnPeerAccepted(relays_.at(relay).id, PeerAddress(Address(peer)), now_);
+  Poll();
+  if (!id) return std::nullopt;
+  return NameOf(*id);
+}
+
 void CoreWorld::Execute(Output output) {
   if (auto* send = std::get_if<SendMessage>(&output)) {
     mailbox_.push_back(std::move(*send));
   } else if (const auto* open = std::get_if<OpenRelay>(&output)) {
     log_.push_back("open " + NameOf(open->relay) + " " + open->bind.ip.ToString() +
+                   (open->protocol == RelayProtocol::kTcp ? " tcp" : "") +
                    (open->needs_slot ? " slot" : ""));
     if (hold_opens) {
       held_opens_.push_back(*open);
@@ -201,6 +231,15 @@ void CoreWorld::Execute(Output output) {
     REQUIRE(relays_.at(name).open);
     relays_.at(name).open = false;
     log_.push_back("close " + name);
+  } else if (const auto* connect = std::get_if<ConnectPeer>(&output)) {
+    log_.push_back("connect " + NameOf(connect->stream) + " " + connect->from.ip.ToString() +
+                   " -> " + connect->to.ToString());
+  } else if (const auto* gone = std::get_if<ClosePeer>(&output)) {
+    log_.push_back("close " + NameOf(gone->stream));
+  } else if (const auto* bound = std::get_if<BindPeer>(&output)) {
+    log_.push_back("bind " + NameOf(bound->stream) + " to link " +
+                   std::to_string(bound->link.value()) + " of core " +
+                   std::to_string(bound->owner.value()));
   } else if (const auto* closed = std::get_if<AllocationClosed>(&output)) {
     meters_.Close(closed->slot);
     log_.push_back("closed s" + std::to_string(closed->slot.value()) + " " +

@@ -100,6 +100,12 @@ class CoreWorld {
   std::optional<Relayed> FromClient(const Client& client, ByteSpan bytes);
   std::optional<Relayed> FromPeer(const std::string& relay, std::string_view peer, ByteSpan bytes);
 
+  // Connected answers a `connect p1 ...` of the log. Accept is a TCP connection that `peer` makes
+  // to `relay`; it returns the connection's name, or nullopt when it is refused.
+  void Connected(const std::string& stream, bool connected);
+  std::optional<std::string> Accept(const std::string& relay, std::string_view peer);
+  PeerStreamId StreamOf(const std::string& name) const;
+
   // send_result is what the kernel says to the next sends. While hold_sends is set, Forwards are
   // not reported; ReportHeld reports them, oldest first.
   SendResult send_result{};
@@ -153,6 +159,7 @@ class CoreWorld {
   void Execute(Output output);
   void Open(const OpenRelay& open);
   std::string NameOf(RelayId id);
+  std::string NameOf(PeerStreamId id);
   std::optional<Relayed> Send(std::optional<Forward> forward);
 
   Settings settings_;
@@ -162,6 +169,7 @@ class CoreWorld {
   Now now_;
   std::unique_ptr<TurnServer> server_;
   std::map<RelayId, std::string> names_;
+  std::map<PeerStreamId, std::string> stream_names_;
   std::map<std::string, RelaySocket> relays_;
   std::deque<SendMessage> mailbox_;
   std::vector<std::string> log_;

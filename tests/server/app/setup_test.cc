@@ -130,6 +130,7 @@ TEST_CASE("options carry the configured limits, users and the peers that stay cl
   config.auth.realm = "turn.example";
   config.auth.users = {{"alice", "pw", "acme", "web"}};
   config.limits.permissions_per_allocation = 7;
+  config.limits.peer_connections_per_allocation = 3;
   config.limits.channels_per_allocation = 8;
   config.limits.allocations_per_username = 9;
   config.limits.default_lifetime = std::chrono::seconds(10);
@@ -141,6 +142,7 @@ TEST_CASE("options carry the configured limits, users and the peers that stay cl
   CHECK(options.realm == "turn.example");
   CHECK(options.relay_addresses.size() == 1);
   CHECK(options.max_permissions == 7);
+  CHECK(options.max_peer_connections == 3);
   CHECK(options.max_channels == 8);
   CHECK(options.max_allocations_per_username == 9);
   CHECK(options.default_lifetime == std::chrono::seconds(10));

@@ -31,6 +31,9 @@ class FakeStreamHost final : public StreamHost {
   }
   void OnReceiveMemoryFull() override { ++memory_full; }
   void OnLinkClosed(LinkId link) override { closed.push_back(link); }
+  void OnClientEnd(CoreId owner, ClientEnd end) override {
+    handed_over.emplace_back(owner, std::move(end));
+  }
   bool HasAllocation(LinkId link) const override { return allocated.contains(link); }
   const Now& now() override { return time; }
 
@@ -38,6 +41,7 @@ class FakeStreamHost final : public StreamHost {
 
   std::vector<Message> messages;
   std::vector<LinkId> closed;
+  std::vector<std::pair<CoreId, ClientEnd>> handed_over;
   std::set<LinkId> allocated;
   std::function<void()> on_message;
   int memory_full = 0;

@@ -26,6 +26,9 @@ class TestStream {
     connected_ = connect(fd_.get(), &address.base, size) == 0;
   }
 
+  // The other end of a connection that a TestListener took.
+  explicit TestStream(UniqueFd accepted) : fd_(std::move(accepted)), connected_(fd_.valid()) {}
+
   bool connected() const { return connected_; }
   int fd() const { return fd_.get(); }
 
@@ -33,6 +36,16 @@ class TestStream {
     return send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(bytes.size());
   }
+
+  // TrySend sends what fits and never waits; it returns how much that was.
+  size_t TrySend(std::string_view bytes) {
+    const ssize_t sent = send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent > 0 ? static_cast<size_t>(sent) : 0;
+  }
+
+  // EndSending closes this half of the connection; Close both.
+  void EndSending() { shutdown(fd_.get(), SHUT_WR); }
+  void Close() { fd_.Reset(); }
 
   // TryReceive takes what there is and never waits.
   std::string TryReceive() {
@@ -58,6 +71,29 @@ class TestStream {
  private:
   UniqueFd fd_;
   bool connected_ = false;
+};
+
+// TestListener is a peer that waits for connections.
+class TestListener {
+ public:
+  explicit TestListener(const TransportAddress& bind_to)
+      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    SocketAddress address;
+    socklen_t size = ToSocketAddress(bind_to, address);
+    bind(fd_.get(), &address.base, size);
+    listen(fd_.get(), 8);
+    getsockname(fd_.get(), &address.base, &size);
+    address_ = FromSocketAddress(address);
+  }
+
+  const TransportAddress& address() const { return address_; }
+
+  // TryAccept takes a connection that waits.
+  TestStream TryAccept() { return TestStream(UniqueFd(accept(fd_.get(), nullptr, nullptr))); }
+
+ private:
+  UniqueFd fd_;
+  TransportAddress address_;
 };
 
 }  // namespace turnpike

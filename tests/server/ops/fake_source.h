@@ -90,6 +90,8 @@ inline void FillEverything(FakeSource& source) {
     fill(stats.duration_buckets);
     stats.duration_sum_ms.Set(next++);
     fill(stats.closed);
+    stats.peer_connections.Set(next++);
+    fill(stats.peer_connection_events);
     worker->receive_overflows.Set(next++);
     worker->loop_lag_ns.Set(next++);
     fill(worker->connections);

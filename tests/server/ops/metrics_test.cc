@@ -110,6 +110,9 @@ TEST_CASE("workers add up") {
   source.workers[0]->stats.auth_failures[3].Set(9);
   source.workers[0]->stats.messages[3][0].Set(11);
   source.workers[0]->stats.closed[0].Set(12);
+  source.workers[0]->stats.peer_connections.Set(2);
+  source.workers[1]->stats.peer_connections.Set(1);
+  source.workers[1]->stats.peer_connection_events[3].Set(5);
   source.workers[0]->receive_overflows.Set(1);
   source.workers[1]->receive_overflows.Set(2);
   source.workers[1]->loop_lag_ns.Set(1'250'000);
@@ -132,6 +135,8 @@ TEST_CASE("workers add up") {
            R"(turn_auth_failures_total{reason="bad_integrity"} 9)",
            R"(stun_requests_total{method="allocate",class="request"} 11)",
            R"(turn_allocations_closed_total{reason="expired"} 12)",
+           R"(turn_peer_connections 3)",
+           R"(turn_peer_connection_events_total{event="bound"} 5)",
            R"(turn_receive_overflows_total 3)",
            R"(turn_connections{transport="tcp"} 0)",
            R"(turn_connections{transport="tls"} 9)",

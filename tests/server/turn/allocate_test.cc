@@ -131,7 +131,7 @@ TEST_CASE("8656_7_2_step3 REQUESTED-TRANSPORT missing or malformed is 400, anoth
                        builder.AddText(AttributeType::kRequestedTransport, "\x11");
                      })
             .code() == 400);
-  for (const uint32_t protocol : {0u, 6u, 16u, 18u, 255u}) {
+  for (const uint32_t protocol : {0u, 5u, 7u, 16u, 18u, 255u}) {
     CHECK(alice
               .Request(Method::kAllocate,
                        [&](stun::MessageBuilder& builder) {

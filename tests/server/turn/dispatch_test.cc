@@ -144,7 +144,7 @@ TEST_CASE("a family mismatch is 443 for every method that names a peer or a fami
 TEST_CASE("8489_6_3 unknown methods, wrong classes and responses are silently discarded") {
   Scene scene(Method::kRefresh);
   for (const uint16_t method :
-       std::array<uint16_t, 9>{0x000, 0x002, 0x005, 0x006, 0x007, 0x00A, 0x00B, 0x00C, 0x077}) {
+       std::array<uint16_t, 7>{0x000, 0x002, 0x005, 0x006, 0x007, 0x00C, 0x077}) {
     CHECK(!scene.alice.Exchange(
         scene.alice.BuildPlain(Class::kRequest, static_cast<Method>(method), {})));
     CHECK(!scene.alice.Exchange(
