@@ -110,8 +110,8 @@ struct Config {
     uint32_t permissions_per_allocation = 100;
     uint32_t channels_per_allocation = 100;
     uint32_t peer_connections_per_allocation = 64;  // RFC 6062; 0: no TCP allocations
-    uint32_t allocations_per_username = 0;  // 0: no limit
-    uint32_t connections = 65536;           // over TCP and TLS, of all clients
+    uint32_t allocations_per_username = 0;          // 0: no limit
+    uint32_t connections = 65536;                   // over TCP and TLS, of all clients
     uint32_t connections_per_address = 4096;
     Duration handshake_timeout = std::chrono::seconds(10);
     Duration idle_timeout = std::chrono::seconds(60);

@@ -36,7 +36,7 @@ struct BootRecord {
   uint16_t node_size = 0;
   uint16_t region_size = 0;
   uint16_t edge_size = 0;
-  uint16_t checksum = 0;  // of the rest, never 0; 0 in what a release without it wrote
+  uint16_t checksum = 0;           // of the rest, never 0; 0 in what a release without it wrote
   std::array<char, 1000> names{};  // node, region and edge, one after the other
 };
 static_assert(sizeof(BootRecord) == 1024);

@@ -92,8 +92,9 @@ void TurnServer::Impl::OnTurnRequest(const Recipient& from, const stun::MessageV
         .username = allocation->username, .keys = &allocation->keys, .control = nullptr};
   }
   const auto offer = OfferFor(message);
-  if (offer) known = KnownClient{
-      .username = offer->username, .keys = &offer->keys, .control = &offer->control};
+  if (offer)
+    known =
+        KnownClient{.username = offer->username, .keys = &offer->keys, .control = &offer->control};
   const auto who = authenticator_.Check(message, from.client.five_tuple, known, now);
   if (!who) {
     RejectUnauthenticated(from, who.error(), now);
