@@ -137,6 +137,7 @@ class App final : public MetricsSource, public AdminActions {
   std::vector<IpAddress> host_;
   StreamOptions streams_;
   FileWatch certificate_files_;
+  std::mutex revoke_mutex_;
   mutable std::mutex token_mutex_;
   std::string admin_token_;  // guarded by token_mutex_
   std::atomic<bool> last_reload_ok_{true};

@@ -37,6 +37,8 @@ void App::KillSessions(const std::vector<SessionId>& sessions) {
 
 std::expected<void, std::string> App::Revoke(const Revocation& revocation) {
   std::string error;
+  // The list that is taken up must be the last one that was made.
+  const std::lock_guard lock(revoke_mutex_);
   directory_->SetRevoked(revocations_.Add(revocation, ReadClocks().wall, &error));
   if (!error.empty()) return std::unexpected(error);
   return {};

@@ -202,6 +202,8 @@ void LedgerThread::Note(std::expected<CheckpointStats, std::string> result, Dura
   } else {
     current_.healthy = false;
     ++current_.checkpoints_failed;
+    // A cap of a day that is over holds nobody back any longer, whatever the disk does.
+    if (caps_ != nullptr) current_.caps = caps_->Judge(now.wall);
     current_.last_error = std::move(result.error());
     LogFailure(current_.last_error, current_.unpersisted_bytes, now.mono);
   }

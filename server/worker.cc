@@ -57,8 +57,7 @@ std::future<void> Worker::Apply(TurnOptions turn, StreamOptions streams) {
   auto done = std::make_shared<std::promise<void>>();
   std::future<void> applied = done->get_future();
   Post([this, done, turn = std::move(turn), streams = std::move(streams)]() mutable {
-    core_.SetOptions(std::move(turn));
-    driver_.SetStreamOptions(streams);
+    driver_.SetOptions(std::move(turn), streams);
     done->set_value();
   });
   return applied;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace turnpike {
 namespace {
@@ -132,6 +133,10 @@ Sha256Digest HashEntry(const Sha256Digest& previous, const BillingEntry& entry) 
 
 std::string BillingPath(const std::string& ledger) {
   if (!IsFile(ledger)) return ledger + "/billing.db";
+  // The directory's own ledger has one set of books, however it is named.
+  if (const auto file = std::filesystem::path(ledger); file.filename() == "usage.db") {
+    return file.parent_path() / "billing.db";
+  }
   return (ledger.ends_with(".db") ? ledger.substr(0, ledger.size() - 3) : ledger) + ".billing.db";
 }
 

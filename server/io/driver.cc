@@ -233,6 +233,14 @@ void Driver::EndSessions(const std::vector<SessionId>& sessions, CloseReason rea
   PollOutputs();
 }
 
+void Driver::SetOptions(TurnOptions turn, const StreamOptions& streams) {
+  core_.SetOptions(std::move(turn));
+  // At once: a stream to a peer that is denied now must not move another byte.
+  PollOutputs();
+  streams_.SetOptions(streams);
+  dtls_.SetOptions(streams);
+}
+
 void Driver::CloseAll(CloseReason reason) {
   FlushOutbox();
   core_.CloseAll(reason, now());

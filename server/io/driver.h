@@ -52,11 +52,9 @@ class Driver final : public TransportHost,
   // ListenStream does the same for TCP and TLS.
   std::expected<TransportAddress, std::string> ListenStream(const StreamListenOptions& options);
 
-  // SetStreamOptions changes them; connections keep the certificate that they began with.
-  void SetStreamOptions(const StreamOptions& options) {
-    streams_.SetOptions(options);
-    dtls_.SetOptions(options);
-  }
+  // SetOptions changes the rules of the core and of connections, which keep the certificate that
+  // they began with. What the new rules end has ended when it returns.
+  void SetOptions(TurnOptions turn, const StreamOptions& streams);
 
   // Drain refuses new allocations from now on. CloseAll ends all with `reason`: when it returns,
   // their slots are closed with final totals.

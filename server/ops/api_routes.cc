@@ -12,6 +12,11 @@ namespace {
 
 using nlohmann::json;
 
+// Dump renders problems and changes; names of files in them may be any bytes.
+std::string Dump(const json& answer) {
+  return answer.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
 ApiAnswer StartDrain(AdminActions& actions, const ApiRequest&, std::string_view) {
   actions.Drain();
   return {202, json{{"draining", true}, {"sessions", actions.LiveSessions()}}.dump() + "\n"};
@@ -21,10 +26,10 @@ ApiAnswer ReloadConfig(AdminActions& actions, const ApiRequest&, std::string_vie
   const ReloadReport report = actions.Reload();
   if (!report.ok()) {
     const json answer = {{"error", "nothing was changed"}, {"problems", report.problems}};
-    return {422, answer.dump() + "\n"};
+    return {422, Dump(answer)};
   }
   const json answer = {{"changes", report.changes}, {"needs_restart", report.needs_restart}};
-  return {200, answer.dump() + "\n"};
+  return {200, Dump(answer)};
 }
 
 ApiAnswer Describe(AdminActions&, const ApiRequest&, std::string_view) { return {200, OpenApi()}; }

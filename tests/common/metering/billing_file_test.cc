@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <set>
 
 #include "tests/common/metering/billing_world.h"
@@ -226,6 +227,15 @@ TEST_CASE("killed, or without power, before any file operation: a deed is done w
   vfs.FailAt(0, 0, SQLITE_IOERR);
   RunDeeds(world);
   CHECK(moments > 10);
+}
+
+TEST_CASE("a server's ledger has one set of books, named by its directory or by its file") {
+  ClosedWorld world;
+  const std::string directory = world.directory.path();
+  CHECK(BillingPath(directory) == directory + "/billing.db");
+  CHECK(BillingPath(directory + "/usage.db") == directory + "/billing.db");
+  std::filesystem::copy_file(directory + "/usage.db", directory + "/region.db");
+  CHECK(BillingPath(directory + "/region.db") == directory + "/region.billing.db");
 }
 
 }  // namespace
