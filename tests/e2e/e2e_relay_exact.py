@@ -9,7 +9,7 @@ import ledger_sql
 import prometheus
 import usage
 from echo_peer import EchoPeer
-from harness import Context, Failure, check, check_equal, free_port, thread_wakeups, wait_for
+from harness import Context, Failure, check, check_equal, free_port_pair, thread_wakeups, wait_for
 from server import REGION, SECRET, Server
 from uclient import Load, Tally, Uclient, start_turnutils_peer
 
@@ -27,7 +27,7 @@ class Case:
 def run(ctx: Context, workers: int = 1, udp_path: str = "auto") -> Server:
     echo = EchoPeer()
     ctx.on_cleanup(echo.close)
-    coturn_port = free_port() & ~1
+    coturn_port = free_port_pair()
     cases = make_cases(ctx, echo.port, coturn_port)
     server = Server(ctx, workers=workers, udp_path=udp_path, auth={"users": [
         {"username": c.load.username, "password": c.load.password, "account": c.account,

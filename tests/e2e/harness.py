@@ -56,19 +56,35 @@ def wait_for(probe: Callable[[], T | None], seconds: float, what: str) -> T:
         time.sleep(0.01)
 
 
+# Nobody listens on a port yet that one part of a test was given; it must not be given to another.
+_given: set[int] = set()
+
+
 def free_port(address: str = "127.0.0.1") -> int:
-    """Returns a port that no TCP or UDP socket of `address` has at the moment."""
+    """Returns a port that no TCP or UDP socket of `address` has at the moment, each only once."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while True:
         with (socket.socket(family, socket.SOCK_STREAM) as tcp,
               socket.socket(family, socket.SOCK_DGRAM) as udp):
             tcp.bind((address, 0))
-            port = tcp.getsockname()[1]
+            port = int(tcp.getsockname()[1])
             try:
                 udp.bind((address, port))
             except OSError:
                 continue
-            return int(port)
+            if port in _given:
+                continue
+            _given.add(port)
+            return port
+
+
+def free_port_pair() -> int:
+    """Returns an even port that, as the next one, nothing else was given: for RTP and RTCP."""
+    while True:
+        port = free_port() & ~1
+        if not {port, port + 1} <= _given:
+            _given.update((port, port + 1))
+            return port
 
 
 class Process:
