@@ -277,7 +277,7 @@ MetricsSource::Gauges App::ReadGauges() const {
           .slots_total = max_slots_,
           .tls_certificate_expires_s = certificate_expires_s_,
           .draining = draining_,
-          .config_last_reload_successful = last_reload_ok_,
+          .config_last_reload_successful = last_reload_ok_ && certificate_ok_,
           .config_restart_needed = restart_needed_,
           .config_loaded_s = config_loaded_s_};
 }

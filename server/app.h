@@ -141,6 +141,7 @@ class App final : public MetricsSource, public AdminActions {
   mutable std::mutex token_mutex_;
   std::string admin_token_;  // guarded by token_mutex_
   std::atomic<bool> last_reload_ok_{true};
+  std::atomic<bool> certificate_ok_{true};  // the last renewal was taken up
   std::atomic<bool> restart_needed_{false};
   std::atomic<uint64_t> config_loaded_s_{0};
   std::atomic<uint64_t> certificate_expires_s_{0};  // 0: there is no TLS

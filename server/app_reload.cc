@@ -58,7 +58,8 @@ void App::ReloadChangedCertificate() {
   const std::lock_guard lock(reload_mutex_);
   if (!certificate_files_.HasSettled()) return;
   const auto adopted = Adopt(config_);
-  NoteReload(adopted.has_value());
+  // A new certificate says nothing of a configuration that was refused before.
+  certificate_ok_ = adopted.has_value();
   if (adopted) {
     Log(LogLevel::kInfo, "certificate_reloaded", {{"certificate", config_.tls.certificate}});
   } else {
@@ -70,6 +71,7 @@ void App::ReloadChangedCertificate() {
 void App::NoteReload(bool ok) {
   last_reload_ok_ = ok;
   if (!ok) return;
+  certificate_ok_ = true;
   const auto now = std::chrono::floor<std::chrono::seconds>(ReadClocks().wall);
   config_loaded_s_ = static_cast<uint64_t>(now.time_since_epoch().count());
 }

@@ -197,7 +197,8 @@ ApiAnswer RevokeCredentials(AdminActions& actions, const ApiRequest& request, st
   if (revocation.until == WallTime()) return ApiError(400, "until is missing");
   const auto kept = actions.Revoke(revocation);
   uint64_t ended = 0;
-  if (const auto sessions = actions.Sessions()) {
+  const auto sessions = actions.Sessions();
+  if (sessions) {
     std::vector<SessionId> ids;
     for (const LiveSession& each : *sessions) {
       if (revocation.Fits(each.info.username, each.info.account, each.info.label)) {
@@ -214,6 +215,10 @@ ApiAnswer RevokeCredentials(AdminActions& actions, const ApiRequest& request, st
        {"until", FormatRfc3339(revocation.until)},
        {"sessions_ended", ended}});
   if (!kept) return ApiError(500, kept.error());
+  if (!sessions) {
+    return ApiError(503, "revoked, but sessions that live were not ended: " + sessions.error() +
+                             "; do this again");
+  }
   return {200, json{{"sessions_ended", ended}, {"until", FormatRfc3339(revocation.until)}}.dump() +
                    "\n"};
 }
