@@ -70,6 +70,32 @@ TEST_CASE("a month is closed, late data is corrected, and all of it is verified"
   CHECK(Has(result, "the ledger is NOT in order"));
 }
 
+TEST_CASE("an invoice of a closed month says what came later, and a month its corrections") {
+  BillingWorld world;
+  world.Use("acme", 100, "2026-10-20");
+  world.Now("2026-11-05");
+  const std::string ledger = " --ledger " + world.directory.path();
+  const TempFile rates(
+      "currency: EUR\nseller: {name: Example}\ncards:\n"
+      "  - {id: a, effective_from: 2026-01-01, prices: [{price: 0.40}]}\n");
+  const std::string options = ledger + " --rates " + rates.path() + " --period ";
+  const std::string invoice = "usage invoice --account acme" + options;
+  CHECK_FALSE(Has(RunTurnpike(invoice + "2026-10"), "warning"));
+  REQUIRE(RunTurnpike("usage close 2026-10" + ledger).status == 0);
+  CHECK_FALSE(Has(RunTurnpike(invoice + "2026-10"), "warning"));
+  world.Use("acme", 11, "2026-10-21");
+  world.Use("acme", 7, "2026-11-05");
+  world.Now("2026-11-06");
+  for (const bool corrected : {false, true}) {
+    if (corrected) REQUIRE(RunTurnpike("usage correct" + ledger).status == 0);
+    const std::string was = "warning: 2026-10 was closed with 100 bytes; this prices 11 more";
+    CHECK(Has(RunTurnpike(invoice + "2026-10"), was));
+    CHECK(Has(RunTurnpike("usage focus" + options + "2026-10"), was));
+    CHECK(Has(RunTurnpike(invoice + "2026-11"),
+              "by 11 bytes are booked into 2026-11 and are not priced") == corrected);
+  }
+}
+
 TEST_CASE("a month is closed with its invoices") {
   BillingWorld world;
   world.Use("acme", 1'500'000'000, "2026-10-20");

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "common/metering/billing.h"
+
 namespace turnpike {
 
 int Complain(const std::string& error) {
@@ -21,6 +23,31 @@ std::optional<RateTable> LoadRatesOrPrintProblems(const std::string& path,
   if (rates) return *std::move(rates);
   for (const config::Problem& problem : rates.error()) std::cerr << problem.ToString() << "\n";
   return std::nullopt;
+}
+
+void WarnOfBooks(const std::string& ledger, const BillingPeriod& period) {
+  BillingRequest request;
+  request.ledger = ledger;
+  const auto periods = ListPeriods(request);
+  if (!periods) {
+    std::cerr << "turnpike: warning: the books of closed months cannot be read: " << periods.error()
+              << "\n";
+    return;
+  }
+  for (const PeriodStatus& each : *periods) {
+    if (each.month.name != period.name) continue;
+    const int64_t later = static_cast<int64_t>(each.totals.billable_bytes()) - each.billed_bytes;
+    if (each.state == PeriodState::kClosed && later != 0) {
+      std::cerr << "turnpike: warning: " << period.name << " was closed with " << each.billed_bytes
+                << " bytes; this prices " << later
+                << " more, which `turnpike usage correct` books into the next open month\n";
+    }
+    if (each.corrected_bytes != 0) {
+      std::cerr << "turnpike: warning: corrections of earlier months by " << each.corrected_bytes
+                << " bytes are booked into " << period.name
+                << " and are not priced here; `turnpike usage periods` lists them\n";
+    }
+  }
 }
 
 void AddLedgerOption(CLI::App& command, std::string& ledger) {

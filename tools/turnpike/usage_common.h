@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/metering/rate_card.h"
+#include "common/metering/rating.h"
 #include "config/rates.h"
 
 namespace CLI {
@@ -24,6 +25,11 @@ int Finish();
 // standard error, a line each, and returns nullopt.
 std::optional<RateTable> LoadRatesOrPrintProblems(const std::string& path,
                                                   const std::optional<config::RatedTime>& time);
+
+// WarnOfBooks says on standard error where the books of closed months (`usage close`) differ from
+// what prices the ledger as it is now: bytes that came after `period` was closed, and corrections
+// of earlier months that were booked into it. Where no month was closed it says nothing.
+void WarnOfBooks(const std::string& ledger, const BillingPeriod& period);
 
 // AddLedgerOption, AddRatesOption and AddPeriodOption add the required options --ledger, --rates
 // and --period.

@@ -33,6 +33,7 @@ int RunFocus(const Options& options) {
     if (!invoice) return Complain(invoice.error());
     invoices.push_back(*std::move(invoice));
   }
+  WarnOfBooks(options.ledger, *period);
   WriteFocus(*table, usage->scope, invoices, std::cout);
   return Finish();
 }

@@ -52,6 +52,7 @@ int RunInvoice(const Options& options) {
   if (!format) return Complain("--format: " + format.error());
   const auto rated = RateOrComplain(options, *period, options.account);
   if (!rated) return 1;
+  WarnOfBooks(options.ledger, *period);
   WriteInvoice(rated->document, *format, std::cout);
   return Finish();
 }
