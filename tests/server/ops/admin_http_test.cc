@@ -124,8 +124,11 @@ TEST_CASE("the JSON API takes token, query and body, and is JSON") {
                    token + "Content-Length: " + std::to_string(content.size()) + "\r\n", content);
   };
   CHECK(StatusOf(post(body)) == 200);
-  REQUIRE(Actions().revoked.size() == 1);
-  CHECK(Actions().revoked[0].username == "bob");
+  {
+    const std::lock_guard lock(Actions().mutex);
+    REQUIRE(Actions().revoked.size() == 1);
+    CHECK(Actions().revoked[0].username == "bob");
+  }
   CHECK(StatusOf(post(std::string(70'000, 'x'))) == 413);
 }
 

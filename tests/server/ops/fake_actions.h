@@ -1,6 +1,7 @@
 // AdminActions that a test sets up and looks into.
 #pragma once
 
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,13 @@ class FakeActions : public AdminActions {
     killed.insert(killed.end(), ids.begin(), ids.end());
   }
   std::expected<void, std::string> Revoke(const Revocation& revocation) override {
+    const std::lock_guard lock(mutex);
     revoked.push_back(revocation);
     return {};
   }
   std::string admin_token() const override { return token; }
 
+  std::mutex mutex;  // where a server's threads call, `revoked` is read under it
   bool drained = false;
   ReloadReport reload;
   std::vector<LiveSession> sessions;
