@@ -13,8 +13,8 @@ from pathlib import Path
 
 from harness import Context, Failure, Skipped, Stalled
 
-# A browser's data channel stops for good now and then, in a call without any relay as well. Such a
-# run shows nothing, so it is made anew; any other failure counts at once.
+# A client that came to a stop by its own fault shows nothing, so its run is made anew; any other
+# failure counts at once.
 ATTEMPTS = 3
 
 
