@@ -203,7 +203,8 @@ void FillIn(Config& config, const std::string& directory) {
   for (UserConfig& user : config.auth.users) {
     if (user.account.empty()) user.account = user.username;
   }
-  for (std::string* path : {&config.tls.certificate, &config.tls.key, &config.metering.directory}) {
+  for (std::string* path : {&config.tls.certificate, &config.tls.key, &config.metering.directory,
+                            &config.metering.rates}) {
     *path = ResolvePath(*path, directory);
   }
 }

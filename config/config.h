@@ -147,6 +147,16 @@ struct Config {
     LogLevel level = LogLevel::kInfo;
     LogFormat format = LogFormat::kJson;
   } log;
+
+  struct Hardening {
+    bool seccomp = true;
+    bool landlock = true;
+    bool core_dumps = false;
+  } hardening;
+
+  // The files that `${file:PATH}` named: no key, but who keeps the server from reading others must
+  // know them.
+  std::vector<std::string> secret_files;
 };
 
 // Problem is one thing wrong in a configuration file.

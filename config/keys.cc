@@ -216,6 +216,21 @@ constexpr Key kKeys[] = {
     Section("log", "Events on standard output."),
     Value<Word<LogLevel>, MEMBER(log.level)>("log.level", "The least important level to write."),
     Value<Word<LogFormat>, MEMBER(log.format)>("log.format", "JSON lines, or text to read."),
+
+    Section("hardening",
+            "What the server denies itself once its ports are open. All of it needs no "
+            "root; what the kernel does not have is left out, and the log says so."),
+    Restart(Value<YesNo, MEMBER(hardening.seccomp)>(
+        "hardening.seccomp",
+        "Whether system calls that no relay needs end the process (running programs, tracing, "
+        "mounting) or fail.")),
+    Restart(Value<YesNo, MEMBER(hardening.landlock)>(
+        "hardening.landlock",
+        "Whether only metering.directory can be written, and only the directories of files that "
+        "this configuration names can be read.")),
+    Restart(Value<YesNo, MEMBER(hardening.core_dumps)>(
+        "hardening.core_dumps",
+        "Whether a crash may leave a core file. Keys and what is relayed would stand in it.")),
 };
 #undef MEMBER
 

@@ -151,7 +151,7 @@ class TreeReader {
 
   // ReadListText reads a list that a variable or file holds as YAML.
   void ReadListText(const Node& value, const Key& key, const std::string& path) {
-    const auto text = Substitute(value.text, directory_, environment_);
+    const auto text = Substitute(value.text, directory_, environment_, &config_.secret_files);
     if (!text) {
       findings_.Add(value.line, path, text.error());
       return;
@@ -196,7 +196,7 @@ class TreeReader {
       findings_.Add(value.line, path, "is not one value; use: " + key.describe());
       return;
     }
-    const auto text = Substitute(value.text, directory_, environment_);
+    const auto text = Substitute(value.text, directory_, environment_, &config_.secret_files);
     if (!text) {
       findings_.Add(value.line, path, text.error());
       return;

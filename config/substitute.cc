@@ -32,9 +32,14 @@ std::expected<std::string, std::string> FileContent(std::string_view path,
 // Expand returns what stands for `${expression}`.
 std::expected<std::string, std::string> Expand(std::string_view expression,
                                                const std::string& directory,
-                                               Environment environment) {
+                                               Environment environment,
+                                               std::vector<std::string>* files) {
   constexpr std::string_view kFile = "file:";
-  if (expression.starts_with(kFile)) return FileContent(expression.substr(kFile.size()), directory);
+  if (expression.starts_with(kFile)) {
+    const std::string_view path = expression.substr(kFile.size());
+    if (files != nullptr) files->push_back(ResolvePath(std::string(path), directory));
+    return FileContent(path, directory);
+  }
   const size_t colon = expression.find(":-");
   const std::string_view name = expression.substr(0, colon);
   // The text between the braces is not repeated: it may be a secret written in the wrong place.
@@ -56,7 +61,8 @@ std::expected<std::string, std::string> Expand(std::string_view expression,
 
 std::expected<std::string, std::string> Substitute(std::string_view text,
                                                    const std::string& directory,
-                                                   Environment environment) {
+                                                   Environment environment,
+                                                   std::vector<std::string>* files) {
   std::string out;
   while (true) {
     const size_t dollar = text.find("${");
@@ -72,7 +78,7 @@ std::expected<std::string, std::string> Substitute(std::string_view text,
     if (end == std::string_view::npos) {
       return std::unexpected("there is a ${ without its }; " + std::string(kForms));
     }
-    auto value = Expand(text.substr(0, end), directory, environment);
+    auto value = Expand(text.substr(0, end), directory, environment, files);
     if (!value) return value;
     out += *value;
     text.remove_prefix(end + 1);

@@ -4,6 +4,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/config.h"
 
@@ -13,10 +14,11 @@ namespace turnpike::config {
 // a shell, the default also stands for an empty variable) and `${file:PATH}` by a file's content
 // less trailing newlines; `$${` stands for `${`. A relative PATH starts at `directory`. What is put
 // in is not looked at again. It fails with a sentence that names variable or file but never a
-// value.
+// value. The files' paths are added to `files`, unless that is null.
 std::expected<std::string, std::string> Substitute(std::string_view text,
                                                    const std::string& directory,
-                                                   Environment environment);
+                                                   Environment environment,
+                                                   std::vector<std::string>* files = nullptr);
 
 // ResolvePath returns `path`, a relative one seen from `directory` (empty: the working directory).
 std::string ResolvePath(const std::string& path, const std::string& directory);

@@ -44,7 +44,7 @@ std::string Join(const std::vector<std::string>& parts) {
 }  // namespace
 
 std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config& configured,
-                                                            Loader loader) {
+                                                            Loader loader, Confine confine) {
   const config::Config config = ForHost(configured, HasIpv6());
   std::unique_ptr<App> app(new App);
   app->identity_ = {config.node, config.region, config.edge, kVersion, config.admin.account_series};
@@ -77,7 +77,7 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
   const auto revoked = app->revocations_.Load(config.metering.directory, ReadClocks().wall);
   if (!revoked) return std::unexpected(revoked.error());
   app->directory_->SetRevoked(*revoked);
-  if (auto up = app->BringUp(config, listeners, *relays, host); !up) {
+  if (auto up = app->BringUp(config, listeners, *relays, host, confine); !up) {
     app->ledger_->Stop();  // so that reports need not take this start for a crash
     return std::unexpected(up.error());
   }
@@ -88,7 +88,8 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
 std::expected<void, std::string> App::BringUp(const config::Config& config,
                                               const std::vector<UdpListenOptions>& listeners,
                                               const std::vector<RelayAddress>& relays,
-                                              const std::vector<IpAddress>& host) {
+                                              const std::vector<IpAddress>& host,
+                                              const Confine& confine) {
   WorkerSetup setup;
   setup.turn = MakeTurnOptions(config, relays, host);
   setup.udp_listeners = listeners;
@@ -103,6 +104,9 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   setup.slots = slots_.get();
   SystemRandom().Fill(setup.nonce_secret);
   if (auto opened = OpenWorkers(config, std::move(setup)); !opened) return opened;
+  if (confine) {
+    if (auto confined = confine(); !confined) return confined;
+  }
   auto admin = AdminHttp::Start(config.admin.address, *this, *this);
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);

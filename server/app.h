@@ -32,11 +32,17 @@ class App final : public MetricsSource, public AdminActions {
   // Loader reads the configuration again, for Reload.
   using Loader = std::function<std::expected<config::Config, std::vector<config::Problem>>()>;
 
+  // Confine takes from the process what it does not need any more, for good; see Harden.
+  using Confine = std::function<std::expected<void, std::string>()>;
+
   // Start brings the server up. What an earlier process left in the slots is in the ledger before
-  // the first listener opens. It fails with one sentence and leaves nothing running. Signals should
-  // be blocked before (BlockSignals), since it starts threads.
+  // the first listener opens. `confine` is called when all clients' and the ledger's doors are open
+  // and no thread runs yet; null: not at all. It fails with one sentence, that of `confine` too,
+  // and leaves nothing running. Signals should be blocked before (BlockSignals), since it starts
+  // threads.
   static std::expected<std::unique_ptr<App>, std::string> Start(const config::Config& config,
-                                                                Loader loader);
+                                                                Loader loader,
+                                                                Confine confine = nullptr);
 
   // The destructor stops a server that runs, as Stop does.
   ~App() override;
@@ -98,7 +104,8 @@ class App final : public MetricsSource, public AdminActions {
   std::expected<void, std::string> BringUp(const config::Config& config,
                                            const std::vector<UdpListenOptions>& listeners,
                                            const std::vector<RelayAddress>& relays,
-                                           const std::vector<IpAddress>& host);
+                                           const std::vector<IpAddress>& host,
+                                           const Confine& confine);
   std::expected<void, std::string> OpenMetering(const config::Config& config);
   std::expected<std::unique_ptr<CapKeeper>, std::string> MakeCaps(const config::Config& config);
   std::expected<void, std::string> OpenWorkers(const config::Config& config, WorkerSetup setup);

@@ -1,5 +1,7 @@
 // How a running server takes up a changed configuration or certificate.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "common/base/log.h"
@@ -11,6 +13,14 @@
 
 namespace turnpike {
 namespace {
+
+// Explained adds to a failure to read a file what the administrator cannot see in its permissions.
+std::string Explained(std::string problem, bool landlock) {
+  if (!landlock || !problem.contains(std::strerror(EACCES))) return problem;
+  return problem +
+         "; by hardening.landlock a server may read only the directories that its configuration "
+         "named when it started";
+}
 
 // A worker that is stuck for longer than this takes the rules up when it goes on.
 constexpr std::chrono::seconds kPatience{2};
@@ -33,11 +43,13 @@ ReloadReport App::Reload() {
       (change.needs_restart ? report.needs_restart : report.changes).push_back(change.ToString());
     }
     if (auto adopted = Adopt(config::TakeReloadable(config_, wanted)); !adopted) {
-      report = {.problems = {adopted.error()}, .changes = {}, .needs_restart = {}};
+      report = {.problems = {Explained(adopted.error(), config_.hardening.landlock)},
+                .changes = {},
+                .needs_restart = {}};
     }
   } else {
     for (const config::Problem& problem : loaded.error()) {
-      report.problems.push_back(problem.ToString());
+      report.problems.push_back(Explained(problem.ToString(), config_.hardening.landlock));
     }
   }
   NoteReload(report.ok());

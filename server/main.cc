@@ -9,6 +9,7 @@
 #include "common/base/version.h"
 #include "config/config.h"
 #include "server/app.h"
+#include "server/hardening.h"
 #include "server/health_check.h"
 #include "server/io/service_manager.h"
 #include "server/process.h"
@@ -48,10 +49,11 @@ void PrintSummary(const std::string& path, const config::Config& config) {
 int Serve(const std::string& path, const config::Config& config) {
   ConfigureLog(config.log.level, config.log.format);
   BlockSignals();
-  DisableCoreDumps();
+  if (!config.hardening.core_dumps) DisableCoreDumps();
   RaiseDescriptorLimit();
   const ServiceManager manager = ServiceManager::FromEnvironment();
-  auto app = App::Start(config, [path] { return config::Load(path); });
+  auto app = App::Start(
+      config, [path] { return config::Load(path); }, [&] { return Harden(config, path); });
   if (!app) return Fail(app.error());
   Supervisor(**app, manager).Run();
   // Usage that the database did not take is safe in the slot file, so this is a clean end all the

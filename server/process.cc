@@ -1,9 +1,12 @@
 #include "server/process.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <initializer_list>
+
+#include "server/sanitized.h"
 
 namespace turnpike {
 namespace {
@@ -27,6 +30,7 @@ uint64_t RaiseDescriptorLimit() {
 void DisableCoreDumps() {
   const rlimit none{.rlim_cur = 0, .rlim_max = 0};
   setrlimit(RLIMIT_CORE, &none);
+  if (!kSanitized) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 void BlockSignals() {

@@ -12,7 +12,9 @@ namespace turnpike {
 // a descriptor) and returns it.
 uint64_t RaiseDescriptorLimit();
 
-// DisableCoreDumps keeps keys and payload of a crashed server off the disk.
+// DisableCoreDumps keeps keys and payload of a crashed server off the disk, also where a program
+// collects core files. Nobody but root can then trace the process or see all of its /proc
+// directory. With a sanitizer, which traces the process for leaks, only files are prevented.
 void DisableCoreDumps();
 
 // BlockSignals ignores SIGPIPE and blocks SIGTERM, SIGINT and SIGHUP in this thread and those it

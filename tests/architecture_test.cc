@@ -61,7 +61,7 @@ struct Library {
 
 const std::vector<Library>& Libraries() {
   static const std::vector<std::string_view> kSockets = {"server/io/", "server/ops/", "tools/",
-                                                         "tests/"};
+                                                         "tests/", "server/syscall_filter.cc"};
   static const std::vector<Library> libraries = {
       {"sqlite3.h", "SQLite", {"common/metering/"}},
       {"yaml-cpp/", "yaml-cpp", {"config/load.cc"}},
@@ -81,6 +81,7 @@ const std::vector<Library>& Libraries() {
       {"civetweb.h", "civetweb", {"server/ops/", "tools/turnpike/http_get.cc"}},
       {"CivetServer.h", "civetweb", {"server/ops/"}},
       {"spdlog/", "spdlog", {"common/base/log.cc"}},
+      {"seccomp.h", "libseccomp", {"server/syscall_filter.cc"}},
       {"doctest/", "doctest", {"tests/"}},
       {"sys/socket.h", "the socket interface", kSockets},
       {"netinet/", "the socket interface", kSockets},

@@ -141,6 +141,8 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const
   database.Exec("PRAGMA synchronous = FULL");
   database.Exec("PRAGMA wal_autocheckpoint = 0");
   database.Exec("PRAGMA cache_size = -16000");
+  // A server writes nowhere but in its directory, not even what SQLite would put into /var/tmp.
+  database.Exec("PRAGMA temp_store = MEMORY");
   if (!database.ok()) return std::unexpected(Explain(database));
   if (!empty) {
     if (auto ok = QuickCheck(database); !ok) return std::unexpected(ok.error());

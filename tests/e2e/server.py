@@ -44,6 +44,8 @@ class Server:
             self.config[key] = merged(self.config.get(key), value)
         self.config_path = ctx.directory / f"{name}.yaml"
         self.process: Process | None = None
+        self.prefix: list[str] = []  # what starts the server: a command that ends by running it
+        self.program = ctx.turnpiked
 
     def _defaults(self) -> dict[str, Any]:
         return {
@@ -83,7 +85,8 @@ class Server:
     def launch(self) -> Process:
         """Starts the server without waiting for it."""
         self.write_config()
-        self.process = self.ctx.spawn([self.ctx.turnpiked, "--config", self.config_path], self.name)
+        self.process = self.ctx.spawn([*self.prefix, self.program, "--config", self.config_path],
+                                      self.name)
         return self.process
 
     def start(self) -> "Server":
