@@ -179,6 +179,24 @@ void CheckLimits(const Config& config, Findings& findings) {
                    FormatDuration(limits.max_lifetime) + "); shorten it, or raise the other");
 }
 
+void CheckFleet(const Config& config, Findings& findings) {
+  const std::vector<Edge>& edges = config.fleet.edges;
+  for (size_t i = 0; i < edges.size(); ++i) {
+    const std::string key = Indexed("fleet.edges", i);
+    if (findings.IsBad(key)) continue;
+    const Edge* const first = FindEdge(edges, edges[i].name);
+    if (first != &edges[i]) {
+      findings.Add(key + ".name", "`" + edges[i].name + "` is the name of an edge before it");
+    }
+    if (edges[i].hosts.empty() && edges[i].addresses.empty()) {
+      findings.Add(key, "cannot be reached by anybody; write hosts, addresses or both");
+    }
+    if (TurnUris(edges[i]).empty() && !edges[i].HostNames().empty()) {
+      findings.Add(key, "has no port; write udp, tcp, tls or dtls");
+    }
+  }
+}
+
 void CheckTls(const Config& config, Findings& findings) {
   if (findings.IsBad("tls")) return;
   const Config::Tls& tls = config.tls;
@@ -218,6 +236,7 @@ void CheckWhole(const Config& config, Findings& findings) {
   CheckUsers(config, findings);
   CheckLimits(config, findings);
   CheckTls(config, findings);
+  CheckFleet(config, findings);
   if (config.metering.directory.empty() && !findings.IsBad("metering.directory")) {
     findings.Add("metering.directory", "is empty; name a directory that outlives the process");
   }

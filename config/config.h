@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "common/base/time.h"
 #include "common/metering/cap.h"
+#include "common/net/edge.h"
 #include "common/net/five_tuple.h"
 #include "common/net/ip_set.h"
 #include "common/net/transport_address.h"
@@ -142,6 +143,15 @@ struct Config {
     uint32_t account_series = 1000;  // accounts shown in metrics; the rest is `_other`
     std::string token;               // authorises the JSON API; empty: it refuses
   } admin;
+
+  struct Api {
+    TransportAddress address{IpAddress::V4({{127, 0, 0, 1}}), 0};  // port 0: there is none
+  } api;
+
+  struct Fleet {
+    std::vector<Edge> edges;  // none: this node alone
+    EdgeChoice choice = EdgeChoice::kNearest;
+  } fleet;
 
   struct {
     LogLevel level = LogLevel::kInfo;

@@ -82,6 +82,28 @@ ReadResult<uint16_t> Port::Read(std::string_view text) {
   return std::unexpected("is not a port; use 1-65535");
 }
 
+ReadResult<std::string> DnsLabel::Read(std::string_view text) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  if (text.empty() || text.size() > 63 || text.starts_with('-') || text.ends_with('-') ||
+      !std::ranges::all_of(text, fits)) {
+    return std::unexpected("is not a name of letters, digits and inner hyphens, 1-63");
+  }
+  return std::string(text);
+}
+
+ReadResult<std::string> HostName::Read(std::string_view text) {
+  for (std::string_view rest = text;;) {
+    const size_t dot = rest.find('.');
+    if (text.size() > 253 || !DnsLabel::Read(rest.substr(0, dot))) {
+      return std::unexpected("is not a host name, such as turn.example.com");
+    }
+    if (dot == std::string_view::npos) return std::string(text);
+    rest.remove_prefix(dot + 1);
+  }
+}
+
 ReadResult<PortRange> Ports::Read(std::string_view text) {
   const size_t dash = text.find('-');
   const auto first = ReadPort(text.substr(0, dash));
@@ -171,6 +193,13 @@ std::span<const NamedValue<UdpPathWord>> Words() {
        {"offload", UdpPathWord::kOffload},
        {"batch", UdpPathWord::kBatch},
        {"plain", UdpPathWord::kPlain}}};
+  return kWords;
+}
+
+template <>
+std::span<const NamedValue<EdgeChoice>> Words() {
+  static constexpr std::array<NamedValue<EdgeChoice>, 2> kWords = {
+      {{"nearest", EdgeChoice::kNearest}, {"all", EdgeChoice::kAll}}};
   return kWords;
 }
 

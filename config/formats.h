@@ -104,6 +104,32 @@ struct Port {
   static std::string Print(const Value& value) { return std::to_string(value); }
 };
 
+// PortOrOff is a port, or 0 for nothing that listens.
+struct PortOrOff {
+  using Value = uint16_t;
+  static std::string Describe() { return "port, 1-65535, or 0: off"; }
+  static ReadResult<Value> Read(std::string_view text) {
+    return text == "0" ? ReadResult<Value>(0) : Port::Read(text);
+  }
+  static std::string Print(const Value& value) { return std::to_string(value); }
+};
+
+// HostName is the name of a host (RFC 1123 §2.1): labels of letters, digits and hyphens.
+struct HostName {
+  using Value = std::string;
+  static std::string Describe() { return "host name, such as turn.example.com"; }
+  static ReadResult<Value> Read(std::string_view text);
+  static std::string Print(const Value& value) { return Quote(value); }
+};
+
+// DnsLabel is one label of a host name.
+struct DnsLabel {
+  using Value = std::string;
+  static std::string Describe() { return "letters, digits and hyphens, 1-63"; }
+  static ReadResult<Value> Read(std::string_view text);
+  static std::string Print(const Value& value) { return Quote(value); }
+};
+
 // Ports is a closed range of ports, `10000-60000`.
 struct Ports {
   using Value = PortRange;
@@ -183,6 +209,8 @@ template <>
 std::span<const NamedValue<Redirect>> Words();
 template <>
 std::span<const NamedValue<UdpPathWord>> Words();
+template <>
+std::span<const NamedValue<EdgeChoice>> Words();
 template <>
 std::span<const NamedValue<CapPeriod>> Words();
 template <>

@@ -213,6 +213,44 @@ constexpr Key kKeys[] = {
         "sessions, revoke, drain, reload. Without one the API refuses.",
         "none"),
 
+    Section("api",
+            "What account holders use over HTTP: tokens, usage, the network test. There is no TLS: "
+            "put a proxy in front of it."),
+    Restart(Value<Address, MEMBER(api.address.ip)>("api.address", "The address to bind.")),
+    Restart(Value<PortOrOff, MEMBER(api.address.port)>("api.port", "The port to bind.")),
+
+    Section("fleet", "The sites that clients can be sent to."),
+    Entries<MEMBER(fleet.edges), kPrintNothing, NameEdge>(
+        "fleet.edges", "All edges; none: this node alone, by the addresses that it names above.",
+        "[{name: ashburn, region: us1, hosts: [turn-us1.example.com], addresses: [203.0.113.7], "
+        "tls: [5349]}]"),
+    Value<DnsLabel, MEMBER(fleet.edges.back().name)>("fleet.edges[].name", "Its name.", "",
+                                                     Presence::kRequired),
+    Value<Text<1, 64>, MEMBER(fleet.edges.back().region)>(
+        "fleet.edges[].region", "Its region, as rate cards and reports name it.", "",
+        Presence::kRequired),
+    List<HostName, MEMBER(fleet.edges.back().hosts)>(
+        "fleet.edges[].hosts", "The names in URIs; without them the addresses stand there.",
+        "[turn-us1.example.com]"),
+    List<Address, MEMBER(fleet.edges.back().addresses)>(
+        "fleet.edges[].addresses", "What the names resolve to.", "[203.0.113.7, 2001:db8::7]"),
+    List<Port, MEMBER(fleet.edges.back().udp)>("fleet.edges[].udp", "Ports; [3478] if left out.",
+                                               "[3478]"),
+    List<Port, MEMBER(fleet.edges.back().tcp)>("fleet.edges[].tcp", "Ports; [3478] if left out.",
+                                               "[3478, 443]"),
+    List<Port, MEMBER(fleet.edges.back().tls)>("fleet.edges[].tls", "Ports; none if left out.",
+                                               "[5349]"),
+    List<Port, MEMBER(fleet.edges.back().dtls)>("fleet.edges[].dtls", "Ports; none if left out.",
+                                                "[5349]"),
+    List<Range, MEMBER(fleet.edges.back().clients)>(
+        "fleet.edges[].clients", "Networks of clients whose nearest edge this is.",
+        "[198.51.100.0/24]"),
+    Value<Word<EdgeChoice>, MEMBER(fleet.choice)>(
+        "fleet.choice",
+        "Which edges a token names when its request names none: the nearest by `clients` (all "
+        "where "
+        "none is known to be), or all, for the client to probe."),
+
     Section("log", "Events on standard output."),
     Value<Word<LogLevel>, MEMBER(log.level)>("log.level", "The least important level to write."),
     Value<Word<LogFormat>, MEMBER(log.format)>("log.format", "JSON lines, or text to read."),

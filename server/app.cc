@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/version.h"
 #include "config/rates.h"
+#include "server/api/api_http.h"
 #include "server/cpu_count.h"
 #include "server/host_addresses.h"
 #include "server/io/clock.h"
@@ -107,9 +108,10 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   if (confine) {
     if (auto confined = confine(); !confined) return confined;
   }
-  auto admin = AdminHttp::Start(config.admin.address, *this, *this);
+  auto admin = StartAdminHttp(config.admin.address, *this, *this);
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
+  if (auto api = StartApi(config); !api) return api;
   ledger_->Start();
   for (const auto& worker : workers_) worker->Start();
   stopped_ = false;
@@ -172,6 +174,15 @@ std::expected<void, std::string> App::OpenWorkers(const config::Config& config, 
   return {};
 }
 
+std::expected<void, std::string> App::StartApi(const config::Config& config) {
+  if (config.api.address.port == 0) return {};
+  api_ = std::make_unique<ApiService>(MakeApiSettings(config));
+  auto started = StartApiHttp(config.api.address, *api_);
+  if (!started) return std::unexpected(started.error());
+  api_http_ = std::move(*started);
+  return {};
+}
+
 void App::LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const {
   std::vector<std::string> listen;
   for (const UdpListenOptions& each : listeners()) {
@@ -202,7 +213,8 @@ void App::LogStarted(const config::Config& config, const std::vector<RelayAddres
        {"workers", static_cast<uint64_t>(workers_.size())},
        {"udp_path", UdpPathName(udp_path_)},
        {"metering_directory", config.metering.directory},
-       {"admin", admin.ToString()}});
+       {"admin", admin.ToString()},
+       {"api", api_port() == 0 ? "off" : config.api.address.ToString()}});
   for (const std::string& warning : Warnings(config, relays, RaiseDescriptorLimit())) {
     Log(LogLevel::kWarning, "config_warning", {{"warning", warning}});
   }

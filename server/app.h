@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "server/api/service.h"
 #include "server/file_watch.h"
 #include "server/io/connection_limits.h"
 #include "server/io/dtls_context.h"
@@ -91,6 +92,8 @@ class App final : public MetricsSource, public AdminActions {
     return workers_.front()->stream_listeners();
   }
   uint16_t admin_port() const { return admin_->port(); }
+  // api_port is the port of the API, 0 if there is none.
+  uint16_t api_port() const { return api_http_ == nullptr ? 0 : api_http_->port(); }
 
   // What HTTP threads read.
   std::vector<WorkerView> Workers() const override;
@@ -113,6 +116,7 @@ class App final : public MetricsSource, public AdminActions {
   // fails with a sentence and changes nothing. Both are for one thread at a time.
   std::expected<void, std::string> Adopt(config::Config config);
   std::expected<StreamOptions, std::string> MakeStreams(const config::Config& config);
+  std::expected<void, std::string> StartApi(const config::Config& config);
   void NoteReload(bool ok);
   void NoteCertificate();
   void SetToken(const std::string& token);
@@ -155,7 +159,9 @@ class App final : public MetricsSource, public AdminActions {
 
   std::unique_ptr<HandoverBoard> handovers_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<AdminHttp> admin_;
+  std::unique_ptr<HttpServer> admin_;
+  std::unique_ptr<ApiService> api_;
+  std::unique_ptr<HttpServer> api_http_;  // null: there is no API
 };
 
 }  // namespace turnpike

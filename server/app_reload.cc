@@ -116,6 +116,7 @@ std::expected<void, std::string> App::Adopt(config::Config config) {
   // Also without caps: the old ones then let go of whom they hold back.
   if (!config.caps.empty() || !config_.caps.empty()) ledger_->ReplaceCaps(std::move(*caps));
   drain_deadline_ = config.drain_deadline;
+  if (api_ != nullptr) api_->SetSettings(MakeApiSettings(config));
   ConfigureLog(config.log.level, config.log.format);
   config_ = std::move(config);
   return {};

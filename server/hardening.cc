@@ -93,7 +93,8 @@ std::expected<void, std::string> Harden(const config::Config& config,
   const std::vector<std::string> files = FilesOf(config, config_path);
   const bool low_ports =
       config.relay.ports.first < kFirstFreePort ||
-      (config.admin.address.port != 0 && config.admin.address.port < kFirstFreePort);
+      (config.admin.address.port != 0 && config.admin.address.port < kFirstFreePort) ||
+      (config.api.address.port != 0 && config.api.address.port < kFirstFreePort);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   const auto left = DropCapabilities(low_ports);
   if (auto reachable = CheckAccess(config.metering.directory, files); !reachable) return reachable;

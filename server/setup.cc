@@ -1,9 +1,13 @@
 #include "server/setup.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
+#include "config/own_edge.h"
 #include "server/host_addresses.h"
 #include "server/io/stream_listener.h"
 #include "server/io/stun_query.h"
@@ -41,6 +45,7 @@ std::shared_ptr<const PeerFilter> MakePeerFilter(const config::Config& config,
     options.listeners.push_back(address);
   }
   options.listeners.push_back(config.admin.address);
+  if (config.api.address.port != 0) options.listeners.push_back(config.api.address);
   options.local_addresses = host;
   for (const RelayAddress& relay : relays) {
     options.relay_addresses.push_back(relay.bind);
@@ -147,6 +152,18 @@ StreamOptions MakeStreamOptions(const config::Config& config) {
   options.write_timeout = config.limits.write_timeout;
   options.write_queue_bytes = config.limits.write_queue_bytes;
   return options;
+}
+
+ApiSettings MakeApiSettings(const config::Config& config) {
+  ApiSettings settings;
+  settings.edges = config.fleet.edges;
+  settings.edge_choice = config.fleet.choice;
+  if (settings.edges.empty()) {
+    std::array<char, 256> name{};
+    const bool has_name = gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0';
+    settings.edges = {config::OwnEdge(config, has_name ? name.data() : "localhost")};
+  }
+  return settings;
 }
 
 TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<RelayAddress>& relays,

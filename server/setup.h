@@ -7,6 +7,7 @@
 
 #include "common/net/transport_address.h"
 #include "config/config.h"
+#include "server/api/service.h"
 #include "server/io/stream_options.h"
 #include "server/io/udp.h"
 #include "server/io/udp_path.h"
@@ -35,6 +36,9 @@ UdpPath ChooseUdpPath(config::UdpPathWord wanted, UdpPath fastest);
 
 // MakeStreamOptions maps the limits of stream connections.
 StreamOptions MakeStreamOptions(const config::Config& config);
+
+// MakeApiSettings maps what the API answers from.
+ApiSettings MakeApiSettings(const config::Config& config);
 
 // MakeTurnOptions maps the rules of the configuration; `host` are the host's own addresses, which
 // the peer filter keeps closed.

@@ -29,9 +29,13 @@ const std::vector<Part>& Parts() {
       {"metering", "common/metering/", {"base", "net"}},
       {"turn", "server/turn/", {"base", "net", "stun"}},
       {"io", "server/io/", {"base", "net", "stun", "metering", "turn"}},
-      {"ops", "server/ops/", {"base", "net", "stun", "metering", "turn"}},
+      {"http", "server/http/", {"base", "net"}},
+      {"ops", "server/ops/", {"base", "net", "stun", "metering", "turn", "http"}},
+      {"api", "server/api/", {"base", "net", "stun", "metering", "http"}},
       {"config", "config/", {"base", "net"}},
-      {"app", "server/", {"base", "net", "stun", "metering", "turn", "io", "ops", "config"}},
+      {"app",
+       "server/",
+       {"base", "net", "stun", "metering", "turn", "io", "http", "ops", "api", "config"}},
       {"main",
        "server/main.cc",
        {"base", "net", "stun", "metering", "turn", "io", "ops", "config", "app"}},
@@ -39,8 +43,8 @@ const std::vector<Part>& Parts() {
       {"tools", "tools/", {"base", "net", "stun", "client", "metering", "config", "load"}},
       {"tests",
        "tests/",
-       {"base", "net", "stun", "client", "metering", "turn", "io", "ops", "config", "app", "tools",
-        "load"}},
+       {"base", "net", "stun", "client", "metering", "turn", "io", "http", "ops", "api", "config",
+        "app", "tools", "load"}},
   };
   return parts;
 }
@@ -60,7 +64,7 @@ struct Library {
 };
 
 const std::vector<Library>& Libraries() {
-  static const std::vector<std::string_view> kSockets = {"server/io/", "server/ops/", "tools/",
+  static const std::vector<std::string_view> kSockets = {"server/io/", "server/http/", "tools/",
                                                          "tests/", "server/syscall_filter.cc"};
   static const std::vector<Library> libraries = {
       {"sqlite3.h", "SQLite", {"common/metering/"}},
@@ -78,8 +82,8 @@ const std::vector<Library>& Libraries() {
       {"prometheus/", "prometheus-cpp", {"server/ops/"}},
       // http_get.cc: the HTTP client that civetweb has as well; libraries for HTTP alone bring
       // OpenSSL.
-      {"civetweb.h", "civetweb", {"server/ops/", "tools/turnpike/http_get.cc"}},
-      {"CivetServer.h", "civetweb", {"server/ops/"}},
+      {"civetweb.h", "civetweb", {"server/http/", "tools/turnpike/http_get.cc"}},
+      {"CivetServer.h", "civetweb", {"server/http/"}},
       {"spdlog/", "spdlog", {"common/base/log.cc"}},
       {"seccomp.h", "libseccomp", {"server/syscall_filter.cc"}},
       {"doctest/", "doctest", {"tests/"}},
@@ -236,6 +240,9 @@ TEST_CASE("wrong arrows, one by one") {
            {"server/io/a.cc", "server/ops/metrics.h"},
            {"server/io/a.cc", "config/config.h"},
            {"server/ops/a.cc", "server/io/driver.h"},
+           {"server/ops/a.cc", "server/api/routes.h"},
+           {"server/api/a.cc", "server/turn/types.h"},
+           {"server/http/a.cc", "common/metering/usage.h"},
            {"server/app.cc", "common/client/client.h"},
            {"server/app.cc", "tools/load/plan.h"},
            {"tools/load/a.cc", "config/config.h"},
@@ -299,6 +306,8 @@ TEST_CASE("a library's header outside of its place is named") {
            {"server/ops/metrics.cc", "prometheus/registry.h", true},
            {"server/io/udp.cc", "prometheus/counter.h", false},
            {"server/app.cc", "civetweb.h", false},
+           {"server/ops/admin_http.cc", "civetweb.h", false},
+           {"server/http/http_server.cc", "civetweb.h", true},
            {"common/base/log.cc", "spdlog/logger.h", true},
            {"common/base/log.h", "spdlog/logger.h", false},
            {"common/net/ip_set.cc", "sys/socket.h", false},

@@ -40,6 +40,8 @@ class IpSet {
   bool empty() const { return ranges_.empty(); }
   const std::vector<IpRange>& ranges() const { return ranges_; }
 
+  friend bool operator==(const IpSet&, const IpSet&) = default;
+
  private:
   std::vector<IpRange> ranges_;
 };

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/base/version.h"
+#include "server/http/path.h"
 #include "server/ops/api_sessions.h"
 
 namespace turnpike {
@@ -54,17 +55,6 @@ constexpr ApiRoute kRoutes[] = {
     {"GET", "/v1/openapi.json", "describe", "This description.", "", "", false, Describe},
 };
 // clang-format on
-
-// MatchPath returns what stands for `{id}` (empty if the pattern has none), or nullopt.
-std::optional<std::string_view> MatchPath(std::string_view pattern, std::string_view path) {
-  const size_t brace = pattern.find('{');
-  if (brace == std::string_view::npos) {
-    return pattern == path ? std::optional(std::string_view()) : std::nullopt;
-  }
-  if (!path.starts_with(pattern.substr(0, brace))) return std::nullopt;
-  const std::string_view id = path.substr(brace);
-  return id.empty() || id.find('/') != std::string_view::npos ? std::nullopt : std::optional(id);
-}
 
 // IsSame compares in a time that tells nothing of where the texts differ.
 bool IsSame(std::string_view a, std::string_view b) {
@@ -131,8 +121,8 @@ std::span<const ApiRoute> ApiRoutes() { return kRoutes; }
 ApiAnswer AnswerApi(AdminActions& actions, const ApiRequest& request) {
   std::string allowed;
   for (const ApiRoute& route : kRoutes) {
-    const auto id = MatchPath(route.path, request.path);
-    if (!id) continue;
+    const auto ids = MatchPath(route.path, request.path);
+    if (!ids) continue;
     if (route.method != request.method) {
       allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
       continue;
@@ -140,7 +130,7 @@ ApiAnswer AnswerApi(AdminActions& actions, const ApiRequest& request) {
     if (route.needs_token) {
       if (auto refusal = Forbids(actions, request)) return *refusal;
     }
-    return route.answer(actions, request, *id);
+    return route.answer(actions, request, ids->empty() ? std::string_view() : ids->front());
   }
   if (!allowed.empty()) return ApiError(405, "use " + allowed);
   return ApiError(404, "there is no such path; GET /v1/openapi.json describes those that are");

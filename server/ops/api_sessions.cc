@@ -1,10 +1,10 @@
 #include "server/ops/api_sessions.h"
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "common/base/log.h"
+#include "server/http/form.h"
 
 namespace turnpike {
 namespace {
@@ -15,40 +15,6 @@ constexpr size_t kDefaultLimit = 1000;
 
 // Text is a name as JSON can carry it: bytes that are no UTF-8 are escaped.
 std::string Text(const std::string& name) { return EscapeText(name); }
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string Decode(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool is_escape = text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
-                           HexDigit(text[i + 2]) >= 0;
-    if (is_escape) {
-      out += static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
-}
-
-std::map<std::string, std::string> ReadQuery(std::string_view query) {
-  std::map<std::string, std::string> values;
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), pair.size() + 1));
-    const size_t equals = std::min(pair.find('='), pair.size());
-    const std::string_view value = pair.substr(std::min(equals + 1, pair.size()));
-    values[Decode(pair.substr(0, equals))] = Decode(value);
-  }
-  return values;
-}
 
 uint64_t Rate(const LiveSession& session) {
   if (!session.bytes_per_second) return 0;
@@ -79,7 +45,7 @@ json ToJson(const LiveSession& session) {
 }
 
 // Matches says whether every filter of the query holds.
-bool Matches(const LiveSession& session, const std::map<std::string, std::string>& query) {
+bool Matches(const LiveSession& session, const Form& query) {
   const SessionInfo& info = session.info;
   const auto fits = [&](const char* name, auto matches) {
     const auto wanted = query.find(name);
@@ -118,7 +84,7 @@ ApiAnswer ApiError(int status, std::string_view sentence) {
 }
 
 ApiAnswer ListSessions(AdminActions& actions, const ApiRequest& request, std::string_view) {
-  const auto query = ReadQuery(request.query);
+  const auto query = ReadForm(request.query);
   for (const auto& [name, value] : query) {
     constexpr std::string_view kKnown[] = {"account", "username", "label", "transport",
                                            "address", "sort",     "limit"};

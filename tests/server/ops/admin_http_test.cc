@@ -1,24 +1,27 @@
 #include "server/ops/admin_http.h"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "server/ops/metrics.h"
+#include "tests/server/http/exchange.h"
 #include "tests/server/ops/fake_actions.h"
 #include "tests/server/ops/fake_source.h"
 
 namespace turnpike {
 namespace {
 
+using test::BodyOf;
+using test::Exchange;
 using test::FakeSource;
+using test::Get;
+using test::HasHeader;
+using test::Request;
+using test::StatusOf;
 using Strings = std::vector<std::string>;
 
 TransportAddress Loopback(uint16_t port) { return {*IpAddress::Parse("127.0.0.1"), port}; }
@@ -28,8 +31,8 @@ test::FakeActions& Actions() {
   return actions;
 }
 
-std::unique_ptr<AdminHttp> StartOrFail(const MetricsSource& source) {
-  auto started = AdminHttp::Start(Loopback(0), source, Actions());
+std::unique_ptr<HttpServer> StartOrFail(const MetricsSource& source) {
+  auto started = StartAdminHttp(Loopback(0), source, Actions());
   REQUIRE_MESSAGE(started.has_value(), started.error());
   REQUIRE((*started)->port() != 0);
   return std::move(*started);
@@ -39,7 +42,7 @@ std::unique_ptr<AdminHttp> StartOrFail(const MetricsSource& source) {
 // listening thread looks up only every two.
 struct Site {
   FakeSource source;
-  std::unique_ptr<AdminHttp> http = StartOrFail(source);
+  std::unique_ptr<HttpServer> http = StartOrFail(source);
 };
 
 // TheSite returns it, its source as new.
@@ -49,49 +52,6 @@ Site& TheSite() {
   site.source.not_ready.clear();
   site.source.ledger = {};
   return site;
-}
-
-// Exchange sends `request` as it is and returns all that comes back until the server closes.
-std::string Exchange(const AdminHttp& http, const std::string& request) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(http.port());
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(send(fd, request.data(), request.size(), MSG_NOSIGNAL) ==
-          static_cast<ssize_t>(request.size()));
-  std::string response;
-  char buffer[4096];
-  for (ssize_t n; (n = recv(fd, buffer, sizeof buffer, 0)) > 0;) {
-    response.append(buffer, static_cast<size_t>(n));
-  }
-  close(fd);
-  return response;
-}
-
-std::string Request(const AdminHttp& http, const std::string& method, const std::string& path,
-                    const std::string& more_headers = "", const std::string& body = "") {
-  return Exchange(http, method + " " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more_headers +
-                            "\r\n" + body);
-}
-
-std::string Get(const AdminHttp& http, const std::string& path) {
-  return Request(http, "GET", path);
-}
-
-int StatusOf(const std::string& response) {
-  return response.starts_with("HTTP/1.1 ") ? std::atoi(response.c_str() + 9) : 0;
-}
-
-std::string BodyOf(const std::string& response) {
-  const size_t end = response.find("\r\n\r\n");
-  return end == std::string::npos ? "" : response.substr(end + 4);
-}
-
-bool HasHeader(const std::string& response, const std::string& line) {
-  return response.substr(0, response.find("\r\n\r\n") + 2).find("\r\n" + line + "\r\n") !=
-         std::string::npos;
 }
 
 TEST_CASE("/metrics answers the page with Prometheus's content type") {
@@ -227,7 +187,7 @@ TEST_CASE("requests are bounded, nonsense is refused, and the server goes on") {
 
 TEST_CASE("a taken port is a sentence") {
   auto& [source, http] = TheSite();
-  const auto second = AdminHttp::Start(Loopback(http->port()), source, Actions());
+  const auto second = StartAdminHttp(Loopback(http->port()), source, Actions());
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().find("cannot listen on 127.0.0.1:" + std::to_string(http->port())) !=
         std::string::npos);
@@ -236,8 +196,8 @@ TEST_CASE("a taken port is a sentence") {
 
 TEST_CASE("an address that cannot be served is a sentence") {
   FakeSource source;
-  CHECK_FALSE(AdminHttp::Start({*IpAddress::Parse("192.0.2.1"), 0}, source, Actions()).has_value());
-  const auto v6 = AdminHttp::Start({*IpAddress::Parse("::1"), 0}, source, Actions());
+  CHECK_FALSE(StartAdminHttp({*IpAddress::Parse("192.0.2.1"), 0}, source, Actions()).has_value());
+  const auto v6 = StartAdminHttp({*IpAddress::Parse("::1"), 0}, source, Actions());
   if (!v6.has_value()) CHECK(v6.error().find("[::1]:0") != std::string::npos);
 }
 
@@ -248,7 +208,7 @@ TEST_CASE("a stopped endpoint frees its port") {
     const auto http = StartOrFail(source);
     port = http->port();
   }
-  const auto again = AdminHttp::Start(Loopback(port), source, Actions());
+  const auto again = StartAdminHttp(Loopback(port), source, Actions());
   CHECK(again.has_value());
 }
 

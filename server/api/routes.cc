@@ -1,0 +1,117 @@
+#include "server/api/routes.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "common/base/version.h"
+#include "server/api/edges.h"
+#include "server/api/errors.h"
+#include "server/api/pages.h"
+#include "server/http/path.h"
+
+namespace turnpike {
+namespace {
+
+using nlohmann::ordered_json;
+
+HttpAnswer Describe(ApiService&, const ApiCall&) { return JsonAnswer(DescribePublic()); }
+
+HttpAnswer ListErrors(ApiService&, const ApiCall&) {
+  ordered_json errors = ordered_json::array();
+  for (const ErrorRow& row : ErrorRows()) {
+    errors.push_back(
+        {{"code", static_cast<int>(row.code)}, {"status", row.status}, {"message", row.message}});
+  }
+  return JsonAnswer(ordered_json{{"errors", errors}}.dump(2) + "\n");
+}
+
+// clang-format off
+constexpr PublicRoute kRoutes[] = {
+    {"GET", "/v1/edges", "listEdges",
+     "The edges of the fleet, with the URIs by which a client can reach or probe each.",
+     "", ListEdges},
+    {"GET", "/v1/errors", "listErrors", "What the codes in error bodies mean.", "", ListErrors},
+    {"GET", "/v1/openapi.json", "describe", "This description.", "", Describe},
+};
+// clang-format on
+
+std::vector<std::string> Words(std::string_view text, char separator) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(separator));
+    if (!word.empty()) words.emplace_back(word);
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+  }
+  return words;
+}
+
+ordered_json Operation(const PublicRoute& route) {
+  ordered_json operation = {{"operationId", route.name}, {"summary", route.summary}};
+  ordered_json parameters = ordered_json::array();
+  const ordered_json text = {{"type", "string"}};
+  for (std::string_view rest = route.path; rest.find('{') != std::string_view::npos;) {
+    rest.remove_prefix(rest.find('{') + 1);
+    parameters.push_back({{"name", rest.substr(0, rest.find('}'))},
+                          {"in", "path"},
+                          {"required", true},
+                          {"schema", text}});
+  }
+  ordered_json form = ordered_json::object();
+  for (const std::string& name : Words(route.parameters, ' ')) {
+    if (route.method == "POST") {
+      form[name] = text;
+    } else {
+      parameters.push_back({{"name", name}, {"in", "query"}, {"schema", text}});
+    }
+  }
+  if (!parameters.empty()) operation["parameters"] = parameters;
+  if (!form.empty()) {
+    operation["requestBody"]["content"]["application/x-www-form-urlencoded"]["schema"] = {
+        {"type", "object"}, {"properties", form}};
+  }
+  operation["responses"]["default"]["description"] =
+      "A JSON object; with `code`, `message`, `more_info` and `status` when the status is 400 or "
+      "above.";
+  return operation;
+}
+
+}  // namespace
+
+std::span<const PublicRoute> PublicRoutes() { return kRoutes; }
+
+HttpAnswer AnswerPublic(ApiService& service, const HttpRequest& request) {
+  if (request.body_too_large) return ErrorAnswer(ErrorCode::kTooLarge);
+  const bool is_head = request.method == "HEAD";
+  const std::string_view method = is_head ? "GET" : request.method;
+  std::string allowed;
+  for (const PublicRoute& route : kRoutes) {
+    auto ids = MatchPath(route.path, request.path);
+    if (!ids) continue;
+    if (route.method == method) return route.answer(service, {request, std::move(*ids)});
+    allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+  }
+  if (allowed.empty()) {
+    auto page = AnswerPage(request.path);
+    if (page && method == "GET") return std::move(*page);
+    if (!page) return ErrorAnswer(ErrorCode::kNotFound);
+    allowed = "GET";
+  }
+  HttpAnswer answer = ErrorAnswer(ErrorCode::kMethodNotAllowed, "use " + allowed);
+  answer.headers += "Allow: " + allowed + "\r\n";
+  return answer;
+}
+
+std::string DescribePublic() {
+  ordered_json document = {{"openapi", "3.1.0"},
+                           {"info", {{"title", "Turnpike's API"}, {"version", kVersion}}}};
+  for (const PublicRoute& route : kRoutes) {
+    std::string method(route.method);
+    std::ranges::transform(method, method.begin(),
+                           [](char c) { return static_cast<char>(c - 'A' + 'a'); });
+    document["paths"][std::string(route.path)][method] = Operation(route);
+  }
+  return document.dump(2) + "\n";
+}
+
+}  // namespace turnpike

@@ -1,0 +1,218 @@
+#include "server/http/http_server.h"
+
+#include <civetweb.h>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace turnpike {
+namespace {
+
+// How long a client may take to send its request or to take the answer.
+constexpr const char* kTimeoutMs = "5000";
+// How long a connection may wait for its next request: it holds a thread meanwhile.
+constexpr const char* kIdleMs = "500";
+constexpr const char* kMaxRequestBytes = "8192";
+
+std::string_view StatusText(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 413:
+      return "Content Too Large";
+    case 422:
+      return "Unprocessable Content";
+    case 429:
+      return "Too Many Requests";
+    case 500:
+      return "Internal Server Error";
+    default:
+      return "Service Unavailable";
+  }
+}
+
+// ReadBody returns the request's body, or nullopt when it is too large.
+std::optional<std::string> ReadBody(mg_connection* connection, const mg_request_info& request,
+                                    size_t max_bytes) {
+  if (request.content_length > static_cast<long long>(max_bytes)) return std::nullopt;
+  std::string body;
+  std::array<char, 4096> buffer;
+  while (body.size() <= max_bytes) {
+    const int got = mg_read(connection, buffer.data(), buffer.size());
+    if (got <= 0) return body;
+    body.append(buffer.data(), static_cast<size_t>(got));
+  }
+  return std::nullopt;
+}
+
+// WillKeepAlive foresees what the library does with the connection after the answer.
+bool WillKeepAlive(const mg_connection* connection, const mg_request_info& request) {
+  const char* const wish = mg_get_header(connection, "Connection");
+  const auto is = [&](const char* word) { return mg_strcasecmp(wish, word) == 0; };
+  if (wish != nullptr && is("keep-alive")) return true;
+  if (wish != nullptr && is("close")) return false;
+  return request.http_version != nullptr && std::string_view(request.http_version) == "1.1";
+}
+
+void Write(mg_connection* connection, const HttpAnswer& answer, bool with_body, bool keep_alive) {
+  std::string message = fmt::format(
+      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n"
+      "X-Content-Type-Options: nosniff\r\nConnection: {}\r\n{}\r\n",
+      answer.status, StatusText(answer.status), answer.content_type, answer.body.size(),
+      keep_alive ? "keep-alive" : "close", answer.headers);
+  if (with_body) message += answer.body;
+  mg_write(connection, message.data(), message.size());
+}
+
+// Site is what all requests are answered from.
+struct Site {
+  HttpOptions options;
+  HttpHandler handler;
+};
+
+// OnRequest answers every request itself: a non-zero result tells civetweb that it is done, so that
+// none of its own handlers (files, CGI, upload) is ever reached.
+int OnRequest(mg_connection* connection) {
+  const mg_request_info* info = mg_get_request_info(connection);
+  const Site& site = *static_cast<const Site*>(info->user_data);
+  HttpRequest request;
+  request.method = info->request_method;
+  request.path = info->local_uri_raw != nullptr ? info->local_uri_raw : "";
+  request.query = info->query_string != nullptr ? info->query_string : "";
+  request.peer = IpAddress::Parse(info->remote_addr).value_or(IpAddress());
+  request.header = [connection](const char* name) -> std::string_view {
+    const char* const value = mg_get_header(connection, name);
+    return value != nullptr ? std::string_view(value) : std::string_view();
+  };
+  auto body = ReadBody(connection, *info, site.options.max_body_bytes);
+  request.body_too_large = !body.has_value();
+  if (body) request.body = std::move(*body);
+  const HttpAnswer answer = site.handler(request);
+  const bool keep_alive = site.options.keep_alive && WillKeepAlive(connection, *info);
+  Write(connection, answer, request.method != "HEAD" && answer.status != 204, keep_alive);
+  return answer.status;
+}
+
+// OnLog silences civetweb, which writes to standard error: a client could otherwise fill the log.
+int OnLog(const mg_connection*, const char*) { return 1; }
+
+// SignalsBlocked keeps signals off the threads that are started while it lives: they belong to the
+// main thread.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+// Impl owns the library's use count and its server.
+class HttpServer::Impl {
+ public:
+  // 0 features: with TLS among them civetweb would load OpenSSL beside BoringSSL.
+  Impl(HttpOptions options, HttpHandler handler) : site_{std::move(options), std::move(handler)} {
+    mg_init_library(0);
+  }
+  ~Impl() {
+    if (context_ != nullptr) mg_stop(context_);
+    mg_exit_library();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  bool Start() {
+    const std::string listen = site_.options.address.ToString();
+    const std::string threads = std::to_string(site_.options.threads);
+    // There is no document_root, without which civetweb serves no file.
+    // clang-format off
+    const auto options = std::to_array<const char*>({
+        "listening_ports", listen.c_str(),
+        "num_threads", threads.c_str(),
+        "request_timeout_ms", kTimeoutMs,
+        "max_request_size", kMaxRequestBytes,
+        "enable_directory_listing", "no",
+        "enable_keep_alive", site_.options.keep_alive ? "yes" : "no",
+        "keep_alive_timeout_ms", kIdleMs,
+        "tcp_nodelay", "1",
+        // Empty: no answer of the library's own to a CORS preflight.
+        "access_control_allow_origin", "",
+        "access_control_allow_methods", "",
+        "access_control_allow_headers", "",
+        nullptr,
+    });
+    // clang-format on
+    mg_callbacks callbacks{};
+    callbacks.begin_request = OnRequest;
+    callbacks.log_message = OnLog;
+    callbacks.log_access = OnLog;
+    const SignalsBlocked blocked;
+    context_ = mg_start(&callbacks, &site_, const_cast<const char**>(options.data()));
+    return context_ != nullptr;
+  }
+
+  uint16_t port() const {
+    mg_server_port port{};
+    return mg_get_server_ports(context_, 1, &port) == 1 ? static_cast<uint16_t>(port.port) : 0;
+  }
+
+ private:
+  Site site_;
+  mg_context* context_ = nullptr;
+};
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() = default;
+
+std::expected<std::unique_ptr<HttpServer>, std::string> HttpServer::Start(HttpOptions options,
+                                                                          HttpHandler handler) {
+  const std::string name = options.name;
+  const TransportAddress address = options.address;
+  if (!address.ip.is_v4() && mg_check_feature(8) == 0) {
+    return std::unexpected(
+        fmt::format("{} cannot listen on {}: the HTTP library has no IPv6; use an IPv4 address "
+                    "such as 127.0.0.1",
+                    name, address.ToString()));
+  }
+  auto impl = std::make_unique<Impl>(std::move(options), std::move(handler));
+  if (!impl->Start()) {
+    return std::unexpected(
+        fmt::format("{} cannot listen on {}: another program has the port, the address is not this "
+                    "host's, or the port needs privileges",
+                    name, address.ToString()));
+  }
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+uint16_t HttpServer::port() const { return impl_->port(); }
+
+}  // namespace turnpike

@@ -1,0 +1,85 @@
+#include "server/api/api_http.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/server/http/exchange.h"
+
+namespace turnpike {
+namespace {
+
+using nlohmann::json;
+using test::BodyOf;
+using test::Exchange;
+using test::Get;
+using test::HasHeader;
+using test::Request;
+using test::StatusOf;
+
+// Site is an endpoint that the tests share: stopping one takes two seconds.
+struct Site {
+  ApiService service{{.edges = {{.name = "ashburn",
+                                 .region = "us1",
+                                 .hosts = {"turn-us1.example.com"},
+                                 .addresses = {*IpAddress::Parse("203.0.113.7")}}}}};
+  std::unique_ptr<HttpServer> http =
+      StartApiHttp({*IpAddress::Parse("127.0.0.1"), 0}, service).value();
+};
+
+HttpServer& TheServer() {
+  static Site site;
+  return *site.http;
+}
+
+std::string GetOnce(const std::string& path) {
+  return Request(TheServer(), "GET", path, "Connection: close\r\n");
+}
+
+TEST_CASE("edges are told with their URIs") {
+  const std::string response = GetOnce("/v1/edges");
+  CHECK(StatusOf(response) == 200);
+  CHECK(HasHeader(response, "Content-Type: application/json"));
+  const json edges = json::parse(BodyOf(response)).at("edges");
+  REQUIRE(edges.size() == 1);
+  CHECK(edges[0].at("name") == "ashburn");
+  CHECK(edges[0].at("uris") == json{"stun:turn-us1.example.com:3478",
+                                    "turn:turn-us1.example.com:3478?transport=udp",
+                                    "turn:turn-us1.example.com:3478?transport=tcp"});
+}
+
+TEST_CASE("a page is served with rules that keep scripts from elsewhere out") {
+  const std::string response = GetOnce("/");
+  CHECK(StatusOf(response) == 200);
+  CHECK(HasHeader(response, "Content-Type: text/html; charset=utf-8"));
+  CHECK(response.find("script-src 'self'; style-src 'self'") != std::string::npos);
+  CHECK(BodyOf(response).starts_with("<!doctype html>"));
+  CHECK(StatusOf(Request(TheServer(), "POST", "/", "Connection: close\r\n")) == 405);
+}
+
+TEST_CASE("errors have code, message, more_info and status") {
+  const std::string response = GetOnce("/nowhere");
+  CHECK(StatusOf(response) == 404);
+  CHECK(json::parse(BodyOf(response)) == json{{"code", 20404},
+                                              {"message", "The requested resource was not found"},
+                                              {"more_info", "/v1/errors#20404"},
+                                              {"status", 404}});
+  const std::string wrong = Request(TheServer(), "DELETE", "/v1/edges", "Connection: close\r\n");
+  CHECK(StatusOf(wrong) == 405);
+  CHECK(HasHeader(wrong, "Allow: GET"));
+  const std::string large =
+      Request(TheServer(), "POST", "/v1/edges", "Connection: close\r\nContent-Length: 70000\r\n",
+              std::string(70'000, 'x'));
+  CHECK(StatusOf(large) == 413);
+}
+
+TEST_CASE("a connection takes one request after the other") {
+  const std::string request = "GET /v1/errors HTTP/1.1\r\nHost: x\r\n";
+  const std::string both =
+      Exchange(TheServer(), request + "\r\n" + request + "Connection: close\r\n\r\n");
+  CHECK(HasHeader(both, "Connection: keep-alive"));
+  CHECK(both.find("HTTP/1.1 200 OK", 20) != std::string::npos);
+}
+
+}  // namespace
+}  // namespace turnpike
