@@ -78,9 +78,10 @@ BillingResult CompareBilling(const BillingInput& input) {
               {name + " is not in the ledger", bounds.low, bounds.high, 0});
         continue;
       }
-      result.ledger_bytes += found->payload_bytes[i];
-      Compare(name, bounds, found->payload_bytes[i], result);
+      result.ledger_bytes += found->totals.payload_bytes[i];
+      Compare(name, bounds, found->totals.payload_bytes[i], result);
     }
+    if (found != nullptr) result.ledger.push_back(*found);
   }
   if (!input.metrics) return result;
   result.metrics_bytes = (*input.metrics)[0] + (*input.metrics)[1];

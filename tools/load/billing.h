@@ -21,14 +21,6 @@
 
 namespace turnpike::load {
 
-// LedgerSession is a session as the server's ledger has it.
-struct LedgerSession {
-  std::string client_address;
-  std::string relayed_address;
-  bool ended = false;
-  std::array<uint64_t, kDirectionCount> payload_bytes{};
-};
-
 // BillingInput is both sides' books.
 struct BillingInput {
   std::span<const SessionResult> sessions;

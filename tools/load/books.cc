@@ -56,14 +56,15 @@ std::expected<std::vector<LedgerSession>, std::string> ReadLedger(const std::str
   query.period.from = BucketStart(BucketOf(since));
   std::vector<LedgerSession> sessions;
   const auto read = SessionsReport(
-      query, {[](const ReportScope&) { return true; },
-              [&](const SessionRow& row) {
-                if (row.started_at >= since) {
-                  sessions.push_back({row.client_address, row.relayed_address,
-                                      row.ended_at.has_value(), row.totals.payload_bytes});
-                }
-                return true;
-              }});
+      query,
+      {[](const ReportScope&) { return true; },
+       [&](const SessionRow& row) {
+         if (row.started_at >= since) {
+           sessions.push_back({row.client_address, row.relayed_address, row.ended_at.has_value(),
+                               row.totals, row.account, row.region, row.transport, row.label});
+         }
+         return true;
+       }});
   if (!read) return std::unexpected(read.error());
   return sessions;
 }

@@ -29,7 +29,7 @@ Pattern Video() {
 
 uint64_t Pattern::bytes() const {
   uint64_t sum = 0;
-  for (const PatternSlot& slot : slots) sum += slot.size;
+  for (const PatternSlot& slot : slots) sum += slot.size();
   return sum;
 }
 

@@ -12,12 +12,25 @@
 namespace turnpike::load {
 
 // PatternSlot is one packet of a pattern: when it leaves, counted from the start of the round, and
-// its payload in bytes.
-struct PatternSlot {
-  Duration offset{};
-  uint32_t size = 0;
+// its payload in bytes. It takes 8 bytes, since a replayed capture may have tens of millions.
+class PatternSlot {
+ public:
+  // What fits: offsets from 0 to a little more than three days, and any datagram's size.
+  static constexpr Duration kLastOffset = std::chrono::hours(72);
+  static constexpr uint32_t kLargestSize = UINT16_MAX;
+
+  constexpr PatternSlot(Duration offset, uint32_t size)
+      : packed_(static_cast<uint64_t>(offset.count()) << kSizeBits | size) {}
+
+  constexpr Duration offset() const { return Duration(static_cast<int64_t>(packed_ >> kSizeBits)); }
+  constexpr uint32_t size() const { return packed_ & kLargestSize; }
 
   friend bool operator==(const PatternSlot&, const PatternSlot&) = default;
+
+ private:
+  static constexpr int kSizeBits = 16;
+
+  uint64_t packed_;
 };
 
 // Pattern is a round of packets that repeats each `period`. Slots are in the order of their

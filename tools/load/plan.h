@@ -58,9 +58,11 @@ struct Plan {
   Mode mode = Mode::kChannel;
   bool echo = false;                    // peers send back what they get
   std::vector<SessionTraffic> traffic;  // session n has number n modulo the size; at least one
-  bool spread = true;   // sessions begin spread over a round, rather than all at once
-  uint64_t rounds = 0;  // of each pattern; 0: until the end
-  Duration tick{};      // of Schedule
+  bool spread = true;  // sessions begin spread over a round; else each round of `traffic` at once
+  Duration stagger{};  // without `spread`: what lies between two such rounds of sessions
+  bool keep_gaps = false;  // measure how well the gaps between a flow's packets are kept
+  uint64_t rounds = 0;     // of each pattern; 0: until the end
+  Duration tick{};         // of Schedule
   Duration ramp{};      // over which sessions are opened; 0: all are open before the first packet
   Duration duration{};  // from the end of the ramp to the last packet
   Duration settle{};    // how long to wait for what is under way after the last packet

@@ -30,6 +30,14 @@ std::vector<TestCase> TestCases(const RunResult& result, std::span<const Verdict
     }
     cases.push_back({"billing", difference});
   }
+  if (const auto& forecast = result.forecast) {
+    const std::string differs =
+        fmt::format("forecast {} bytes, {}; ledger {} bytes, {}", forecast->forecast_bytes,
+                    forecast->forecast_total, forecast->ledger_bytes, forecast->ledger_total);
+    cases.push_back({"forecast", forecast->passed()        ? ""
+                                 : forecast->error.empty() ? differs
+                                                           : forecast->error});
+  }
   for (const Verdict& verdict : verdicts) {
     cases.push_back({verdict.text, verdict.passed ? "" : verdict.detail});
   }
@@ -99,11 +107,13 @@ void WriteJUnit(const RunResult& result, std::span<const Verdict> verdicts, std:
   for (const TestCase& each : cases) failures += each.failure.empty() ? 0 : 1;
   out << "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
       << fmt::format(
-             "<testsuite name=\"turnpike load\" tests=\"{}\" failures=\"{}\" time=\"{:.3f}\" "
+             "<testsuite name=\"turnpike {}\" tests=\"{}\" failures=\"{}\" time=\"{:.3f}\" "
              "timestamp=\"{}\">\n",
-             cases.size(), failures, result.seconds, FormatRfc3339(result.started_at));
+             result.command, cases.size(), failures, result.seconds,
+             FormatRfc3339(result.started_at));
   for (const TestCase& each : cases) {
-    out << fmt::format("  <testcase classname=\"turnpike.load\" name=\"{}\"", EscapeXml(each.name));
+    out << fmt::format("  <testcase classname=\"turnpike.{}\" name=\"{}\"", result.command,
+                       EscapeXml(each.name));
     if (each.failure.empty()) {
       out << "/>\n";
     } else {

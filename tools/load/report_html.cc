@@ -12,7 +12,7 @@ namespace turnpike::load {
 namespace {
 
 constexpr std::string_view kHead = R"(<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>turnpike load</title>
+<html lang="en"><head><meta charset="utf-8"><title>turnpike</title>
 <style>
 body{font:15px/1.45 system-ui,sans-serif;max-width:800px;margin:2em auto;padding:0 1em;color:#222}
 pre{background:#f5f6f8;padding:1em;overflow-x:auto;font-size:12px}
@@ -87,8 +87,8 @@ Plot LatencyByPercentile(const RunResult& result) {
 }  // namespace
 
 void WriteHtml(const RunResult& result, std::span<const Verdict> verdicts, std::ostream& out) {
-  out << kHead << "<h1>" << EscapeXml(result.server) << "</h1>\n<p>"
-      << FormatRfc3339(result.started_at) << "</p>\n";
+  out << kHead << "<h1>turnpike " << result.command << ": " << EscapeXml(result.server)
+      << "</h1>\n<p>" << FormatRfc3339(result.started_at) << "</p>\n";
   if (!result.error.empty()) out << "<p class=\"bad\">" << EscapeXml(result.error) << "</p>\n";
   for (const Verdict& verdict : verdicts) {
     out << fmt::format("<div class=\"{}\">{} {}</div>\n", verdict.passed ? "ok" : "bad",

@@ -57,6 +57,15 @@ Json OfBilling(const BillingResult& billing) {
   return json;
 }
 
+Json OfForecast(const ForecastResult& forecast) {
+  return {{"passed", forecast.passed()},
+          {"forecast_bytes", forecast.forecast_bytes},
+          {"forecast_total", forecast.forecast_total},
+          {"ledger_bytes", forecast.ledger_bytes},
+          {"ledger_total", forecast.ledger_total},
+          {"error", forecast.error}};
+}
+
 Json OfIntervals(const Timeline& timeline) {
   Json rows = Json::array();
   for (const Interval& interval : timeline.intervals()) {
@@ -99,14 +108,17 @@ void WriteJson(const RunResult& result, std::ostream& out) {
       {"peer_to_client_latency_us", OfHistogram(measured.latency[1])},
       {"generator", OfCost(result.generator, result)},
       {"lateness_us", OfHistogram(measured.lateness)},
+      {"gap_error_us", OfHistogram(measured.gap_error)},
       {"generator_lost_packets", result.unsent_packets() + result.kernel_drops()},
       {"foreign_packets", measured.foreign_packets},
       {"server_process", nullptr},
       {"billing", nullptr},
+      {"forecast", nullptr},
       {"intervals", OfIntervals(measured.timeline)},
   };
   if (result.server_cost) json["server_process"] = OfCost(*result.server_cost, result);
   if (result.billing) json["billing"] = OfBilling(*result.billing);
+  if (result.forecast) json["forecast"] = OfForecast(*result.forecast);
   out << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
 }
 

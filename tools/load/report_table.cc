@@ -43,6 +43,7 @@ void WriteLatencies(const RunResult& result, std::ostream& out) {
   WriteHistogram("latency client to peer", latency[0], out);
   WriteHistogram(result.echo ? "round trip" : "latency peer to client", latency[1], out);
   WriteHistogram("lateness of the generator", result.measurements.lateness, out);
+  WriteHistogram("error of its gaps", result.measurements.gap_error, out);
 }
 
 void WriteCost(std::string_view name, const ProcessCost& cost, const RunResult& result,
@@ -83,6 +84,16 @@ void WriteBilling(const BillingResult& billing, std::ostream& out) {
   }
 }
 
+void WriteForecast(const ForecastResult& forecast, std::ostream& out) {
+  if (!forecast.error.empty()) {
+    out << "forecast: " << forecast.error << "\n";
+    return;
+  }
+  out << fmt::format("forecast: {} bytes, {}; ledger: {} bytes, {}: {}\n", forecast.forecast_bytes,
+                     forecast.forecast_total, forecast.ledger_bytes, forecast.ledger_total,
+                     forecast.is_equal ? "equal" : "DIFFERENT");
+}
+
 }  // namespace
 
 double CpuMicrosPerPacket(const ProcessCost& cost, const RunResult& result) {
@@ -121,6 +132,7 @@ void WriteTable(const RunResult& result, std::ostream& out) {
         result.unsent_packets(), result.kernel_drops());
   }
   if (result.billing) WriteBilling(*result.billing, out);
+  if (result.forecast) WriteForecast(*result.forecast, out);
 }
 
 }  // namespace turnpike::load

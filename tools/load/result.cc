@@ -5,7 +5,9 @@ namespace turnpike::load {
 void Measurements::Merge(const Measurements& other) {
   for (size_t i = 0; i < latency.size(); ++i) latency[i].Merge(other.latency[i]);
   lateness.Merge(other.lateness);
+  gap_error.Merge(other.gap_error);
   timeline.Merge(other.timeline);
+  small_packets += other.small_packets;
   foreign_packets += other.foreign_packets;
 }
 

@@ -33,8 +33,10 @@ struct Measurements {
   // latency is from the intended time of sending to the arrival; of an echo, from the client's
   // intended time to the return.
   std::array<Histogram, kDirectionCount> latency;
-  Histogram lateness;  // how late packets left: the generator's own fault
+  Histogram lateness;   // how late packets left: the generator's own fault
+  Histogram gap_error;  // by how much the gaps between a flow's packets were too long or too short
   Timeline timeline;
+  uint64_t small_packets = 0;    // arrived, without room for a stamp: they have no latency
   uint64_t foreign_packets = 0;  // arrived and are not of this run
 
   void Merge(const Measurements& other);
@@ -44,6 +46,18 @@ struct Measurements {
 struct ProcessCost {
   double cpu_seconds = 0;
   uint64_t resident_bytes = 0;
+};
+
+// LedgerSession is a session as the server's ledger has it.
+struct LedgerSession {
+  std::string client_address;
+  std::string relayed_address;
+  bool ended = false;
+  UsageTotals totals;
+  std::string account;
+  std::string region;
+  std::string transport;
+  std::string label;
 };
 
 // BillingDifference is a session (or the total) whose bytes are not those of the server.
@@ -62,12 +76,25 @@ struct BillingResult {
   uint64_t undecided_bytes = 0;  // lost on the way: before or after the server, nobody can tell
   std::optional<uint64_t> metrics_bytes;
   std::vector<BillingDifference> differences;
-  std::string error;  // why nothing could be compared
+  std::vector<LedgerSession> ledger;  // what was compared
+  std::string error;                  // why nothing could be compared
   bool passed() const { return differences.empty() && error.empty(); }
+};
+
+// ForecastResult says how the bill that was foretold compares to that of the ledger's bytes.
+struct ForecastResult {
+  uint64_t forecast_bytes = 0;
+  uint64_t ledger_bytes = 0;
+  std::string forecast_total;  // with the currency
+  std::string ledger_total;
+  bool is_equal = false;
+  std::string error;  // why they cannot be compared
+  bool passed() const { return is_equal && error.empty(); }
 };
 
 // RunResult is the whole run.
 struct RunResult {
+  std::string command = "load";  // of turnpike
   std::string server;
   WallTime started_at{};
   double seconds = 0;  // of traffic
@@ -78,6 +105,7 @@ struct RunResult {
   ProcessCost generator;
   std::optional<ProcessCost> server_cost;
   std::optional<BillingResult> billing;
+  std::optional<ForecastResult> forecast;
   std::string error;  // why the run as a whole is worth nothing; empty: it is worth something
 
   // totals adds up a direction of all sessions.

@@ -17,7 +17,7 @@ std::optional<MonoTime> Schedule::TimeOf(const Flow& flow) const {
   const FlowPlan& plan = flow.plan;
   if (plan.rounds != 0 && flow.round >= plan.rounds) return std::nullopt;
   const MonoTime exact = plan.start + plan.pattern->period * static_cast<int64_t>(flow.round) +
-                         plan.pattern->slots[flow.slot].offset;
+                         plan.pattern->slots[flow.slot].offset();
   const MonoTime time = OnTick(exact);
   if (time >= plan.end) return std::nullopt;
   return time;
@@ -62,7 +62,7 @@ std::optional<DuePacket> Schedule::Pop(MonoTime now) {
   if (!next || *next > now) return std::nullopt;
   const uint32_t number = heap_.front().flow;
   Flow& flow = flows_[number];
-  const DuePacket due{number, flow.sequence, flow.plan.pattern->slots[flow.slot].size, *next};
+  const DuePacket due{number, flow.sequence, flow.plan.pattern->slots[flow.slot].size(), *next};
   ++flow.sequence;
   if (++flow.slot == flow.plan.pattern->slots.size()) {
     flow.slot = 0;

@@ -227,15 +227,26 @@ void Session::Flush(Direction direction) {
       continue;
     }
     account(direction).OnSent(item.payload_size);
-    context_.measurements.lateness.Record(late_by - Duration(item.intended_ns));
+    const Duration late = late_by - Duration(item.intended_ns);
+    context_.measurements.lateness.Record(late);
+    if (context_.plan.keep_gaps) RecordGap(direction, late);
     context_.measurements.timeline.OnSent(MonoTime(Duration(item.intended_ns)), item.payload_size);
   }
   context_.burst.Clear();
 }
 
+void Session::RecordGap(Direction direction, Duration late) {
+  std::optional<Duration>& before = late_before_[static_cast<size_t>(direction)];
+  if (before) context_.measurements.gap_error.Record(std::chrono::abs(late - *before));
+  before = late;
+}
+
 void Session::OnPayload(Direction direction, ByteSpan payload, MonoTime arrival) {
   const auto size = static_cast<uint32_t>(payload.size());
-  if (size < kStampSize) return account(direction).OnReceivedUnnumbered(size);
+  if (size < kStampSize) {
+    ++context_.measurements.small_packets;
+    return account(direction).OnReceivedUnnumbered(size);
+  }
   const auto stamp = ReadStamp(payload, context_.plan.run);
   if (!stamp || stamp->session != number_ || stamp->direction != direction) {
     ++context_.measurements.foreign_packets;

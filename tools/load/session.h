@@ -96,6 +96,7 @@ class Session {
   void OnEvent(const ClientEvent& event);
   void OnAllocated(const Allocated& allocated);
   void OnFailed(const Failed& failed);
+  void RecordGap(Direction direction, Duration late);
   void OnPayload(Direction direction, ByteSpan payload, MonoTime arrival);
   void Echo(ByteSpan payload);
   void FlushEchoes();
@@ -114,6 +115,7 @@ class Session {
   TurnClient client_;
   std::optional<Allocated> allocated_;
   std::array<FlowAccount, kDirectionCount> accounts_;
+  std::array<std::optional<Duration>, kDirectionCount> late_before_;  // of the last packet sent
   std::string failure_;
 };
 

@@ -46,9 +46,15 @@ bool SetMetric(std::string_view name, Threshold& threshold) {
     threshold.metric = metric;
     return true;
   }
-  constexpr std::string_view kLateness = "lateness-";
-  threshold.metric = name.starts_with(kLateness) ? Metric::kLateness : Metric::kLatency;
-  if (name.starts_with(kLateness)) name.remove_prefix(kLateness.size());
+  threshold.metric = Metric::kLatency;
+  for (const auto& [prefix, metric] :
+       {std::pair<std::string_view, Metric>{"lateness-", Metric::kLateness},
+        {"gap-", Metric::kGapError}}) {
+    if (!name.starts_with(prefix)) continue;
+    threshold.metric = metric;
+    name.remove_prefix(prefix.size());
+    break;
+  }
   const auto percentile = ReadPercentile(name);
   threshold.percentile = percentile.value_or(0);
   return percentile.has_value();
@@ -56,8 +62,8 @@ bool SetMetric(std::string_view name, Threshold& threshold) {
 
 bool IsTime(Metric metric) {
   return metric == Metric::kLatency || metric == Metric::kMeanLatency ||
-         metric == Metric::kLateness || metric == Metric::kServerCpu ||
-         metric == Metric::kGeneratorCpu;
+         metric == Metric::kLateness || metric == Metric::kGapError ||
+         metric == Metric::kServerCpu || metric == Metric::kGeneratorCpu;
 }
 
 // UnitFactor is what a value in that unit is multiplied with; nullopt when the metric has no such
@@ -90,6 +96,9 @@ std::optional<double> Measure(const Threshold& threshold, const RunResult& resul
       return has_packets ? std::optional(Micros(result.latency().mean())) : std::nullopt;
     case Metric::kLateness:
       return Micros(result.measurements.lateness.Percentile(threshold.percentile));
+    case Metric::kGapError:
+      if (result.measurements.gap_error.count() == 0) return std::nullopt;
+      return Micros(result.measurements.gap_error.Percentile(threshold.percentile));
     case Metric::kFailed: {
       double failed = 0;
       for (const auto& [reason, count] : result.failures()) failed += static_cast<double>(count);
@@ -148,8 +157,8 @@ std::expected<Threshold, std::string> ParseThreshold(std::string_view text) {
   if (!SetMetric(text.substr(0, sign), threshold)) {
     return std::unexpected(quoted +
                            "nothing is measured under that name; there are loss, p50 to p99.999, "
-                           "mean, max, lateness-p99, lateness-max, failed, duplicates, reordered, "
-                           "server-cpu, generator-cpu and pps");
+                           "mean, max, lateness-p99, lateness-max, gap-p99 (of a replay), failed, "
+                           "duplicates, reordered, server-cpu, generator-cpu and pps");
   }
   const std::string_view rest = text.substr(sign + (or_equal ? 2 : 1));
   const size_t unit = std::min(rest.find_first_not_of("0123456789."), rest.size());

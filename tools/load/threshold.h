@@ -18,6 +18,7 @@ struct Threshold {
     kLatency,  // at `percentile`; of an echo, the round trip
     kMeanLatency,
     kLateness,      // the generator's own, at `percentile`
+    kGapError,      // of a replay, at `percentile`
     kFailed,        // sessions
     kDuplicates,    // packets
     kReordered,     // packets
@@ -35,8 +36,8 @@ struct Threshold {
 };
 
 // ParseThreshold reads a metric, `<`, `<=`, `>` or `>=`, and a value with its unit. Metrics: loss,
-// p50 … p99.999, mean, max, lateness-p99 and such, failed, duplicates, reordered, server-cpu,
-// generator-cpu, pps. It fails with a sentence.
+// p50 … p99.999, mean, max, lateness-p99 and gap-p99 and such, failed, duplicates, reordered,
+// server-cpu, generator-cpu, pps. It fails with a sentence.
 std::expected<Threshold, std::string> ParseThreshold(std::string_view text);
 
 // Verdict says whether a run met a condition.

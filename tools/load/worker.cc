@@ -171,6 +171,8 @@ void Worker::StartTraffic(uint32_t slot) {
       const int64_t place =
           2 * static_cast<int64_t>(session->number() % plan_.sessions) + direction;
       start += pattern.period / (2 * static_cast<int64_t>(plan_.sessions)) * place;
+    } else {
+      start += plan_.stagger * static_cast<int64_t>(session->number() / plan_.traffic.size());
     }
     schedule_.Add(2 * slot + direction, {&pattern, start, MonoTime::max(), plan_.rounds});
   }

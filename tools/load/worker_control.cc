@@ -103,8 +103,9 @@ void Worker::PublishProgress() {
   progress_.opened.store(opened_, std::memory_order_relaxed);
   progress_.live.store(live, std::memory_order_relaxed);
   progress_.sent.store(measured.lateness.count(), std::memory_order_relaxed);
-  progress_.received.store(measured.latency[0].count() + measured.latency[1].count(),
-                           std::memory_order_relaxed);
+  progress_.received.store(
+      measured.latency[0].count() + measured.latency[1].count() + measured.small_packets,
+      std::memory_order_relaxed);
   // Last, and released: who sees nothing pending sees who is live.
   progress_.pending.store(pending, std::memory_order_release);
   progress_.published.store(true, std::memory_order_release);

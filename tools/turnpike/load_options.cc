@@ -16,23 +16,11 @@
 namespace turnpike {
 namespace {
 
-constexpr uint32_t kMostSessions = 100'000;
 constexpr uint32_t kMostThreads = 256;
 constexpr uint32_t kLargestPayload = 65'000;  // leaves room for the framing in one datagram
-constexpr auto kLongest = std::chrono::days(7);
 
 std::unexpected<std::string> Bad(std::string_view option, const std::string& why) {
   return std::unexpected(std::string(option) + ": " + why);
-}
-
-// ReadDuration reads an option's duration; empty text is 0.
-std::expected<Duration, std::string> ReadDuration(std::string_view option,
-                                                  const std::string& text) {
-  if (text.empty() || text == "0") return Duration(0);
-  const auto duration = ParseDuration(text);
-  if (!duration) return Bad(option, duration.error());
-  if (*duration > kLongest) return Bad(option, "use at most 7d");
-  return *duration;
 }
 
 std::expected<void, std::string> SetCredentials(const ServerOptions& options, load::Plan& plan) {
@@ -45,7 +33,8 @@ std::expected<void, std::string> SetCredentials(const ServerOptions& options, lo
   if (!secret.empty()) {
     // A run of days needs a credential that outlives it: refreshes use it too.
     const auto expiry = std::chrono::floor<std::chrono::seconds>(load::ReadWall()) +
-                        std::chrono::hours(1) + std::chrono::ceil<std::chrono::seconds>(kLongest);
+                        std::chrono::hours(1) +
+                        std::chrono::ceil<std::chrono::seconds>(kLongestRun);
     const TimeLimitedCredential credential =
         Mint(secret, options.account, options.label, expiry.time_since_epoch().count());
     plan.username = credential.username;
@@ -121,11 +110,20 @@ std::expected<void, std::string> SetTraffic(const LoadOptions& options, load::Pl
 
 }  // namespace
 
-std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server,
-                                                 const RunOptions& run) {
+std::expected<Duration, std::string> ReadDuration(std::string_view option,
+                                                  const std::string& text) {
+  if (text.empty() || text == "0") return Duration(0);
+  const auto duration = ParseDuration(text);
+  if (!duration) return Bad(option, duration.error());
+  if (*duration > kLongestRun) return Bad(option, "use at most 7d");
+  return *duration;
+}
+
+std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server, const RunOptions& run,
+                                                 uint32_t sessions) {
   load::Plan plan;
-  plan.sessions = run.sessions;
-  plan.threads = std::min(run.threads, run.sessions);
+  plan.sessions = sessions;
+  plan.threads = std::min(run.threads, sessions);
   const auto mix = load::ParseTransportMix(run.transport);
   if (!mix) return Bad("--transport", mix.error());
   plan.mix = *mix;
@@ -151,7 +149,7 @@ std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server,
 }
 
 std::expected<load::Plan, std::string> MakePlan(const LoadOptions& options) {
-  auto plan = StartPlan(options.server, options.run);
+  auto plan = StartPlan(options.server, options.run, options.sessions);
   if (!plan) return plan;
   const auto ramp = ReadDuration("--ramp", options.ramp);
   if (!ramp) return std::unexpected(ramp.error());
@@ -169,8 +167,7 @@ std::expected<load::Plan, std::string> MakePlan(const LoadOptions& options) {
 
 void AddServerOptions(CLI::App& command, ServerOptions& options) {
   command.add_option("--server", options.server, "The server: turn.example:3478")
-      ->type_name("HOST[:PORT]")
-      ->required();
+      ->type_name("HOST[:PORT]");
   command.add_option("--tls-port", options.tls_port, "The port of TLS")->capture_default_str();
   CLI::Option* const user = command.add_option("--user", options.username, "A static user");
   command.add_option("--password", options.password, "That user's password")->needs(user);
@@ -198,9 +195,6 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
                   "udp, tcp or tls between client and server, or weights: udp=8,tls=2")
       ->capture_default_str();
   command.add_option("--mode", options.mode, "channel or send: ChannelData, or Send and Data")
-      ->capture_default_str();
-  command.add_option("--sessions", options.sessions, "Clients, each with a peer of its own")
-      ->check(CLI::Range(1u, kMostSessions))
       ->capture_default_str();
   command.add_option("--threads", options.threads, "Threads of the generator")
       ->check(CLI::Range(1u, kMostThreads))
@@ -242,6 +236,10 @@ void AddRunOptions(CLI::App& command, RunOptions& options) {
 void AddLoadOptions(CLI::App& command, LoadOptions& options) {
   AddServerOptions(command, options.server);
   AddRunOptions(command, options.run);
+  command.get_option("--server")->required();
+  command.add_option("--sessions", options.sessions, "Clients, each with a peer of its own")
+      ->check(CLI::Range(1u, kMostSessions))
+      ->capture_default_str();
   command
       .add_option("--profile", options.profile,
                   "opus, g711, video-1.5m or mixed (one video to four opus)")

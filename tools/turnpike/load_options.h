@@ -32,7 +32,6 @@ struct ServerOptions {
 struct RunOptions {
   std::string transport = "udp";
   std::string mode = "channel";
-  uint32_t sessions = 100;
   uint32_t threads = 1;
   std::string settle = "500ms";
   std::string patience = "10s";
@@ -51,6 +50,7 @@ struct RunOptions {
 struct LoadOptions {
   ServerOptions server;
   RunOptions run;
+  uint32_t sessions = 100;
   std::string profile = "opus";
   double packets_per_second = 0;
   uint32_t size = 0;
@@ -67,10 +67,18 @@ void AddServerOptions(CLI::App& command, ServerOptions& options);
 void AddRunOptions(CLI::App& command, RunOptions& options);
 void AddLoadOptions(CLI::App& command, LoadOptions& options);
 
+// kMostSessions and kLongestRun are what one run may have.
+inline constexpr uint32_t kMostSessions = 100'000;
+inline constexpr Duration kLongestRun = std::chrono::days(7);
+
+// ReadDuration reads the duration of an option, at most a week; empty text is 0. It fails with a
+// sentence that names the option.
+std::expected<Duration, std::string> ReadDuration(std::string_view option, const std::string& text);
+
 // StartPlan makes the part of a plan that all commands have in common: server, credentials, peers
-// and how sessions are opened. It resolves names, and fails with a sentence.
-std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server,
-                                                 const RunOptions& run);
+// and how `sessions` are opened. It resolves names, and fails with a sentence.
+std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server, const RunOptions& run,
+                                                 uint32_t sessions);
 
 // MakePlan fails with a sentence that names the option.
 std::expected<load::Plan, std::string> MakePlan(const LoadOptions& options);

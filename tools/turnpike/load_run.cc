@@ -129,7 +129,8 @@ int Complain(std::string_view command, const std::string& error) {
 
 }  // namespace
 
-int RunAndReport(std::string_view command, const load::Plan& plan, const RunOptions& options) {
+int RunAndReport(std::string_view command, const load::Plan& plan, const RunOptions& options,
+                 const std::function<void(load::RunResult&)>& judge) {
   std::vector<load::Threshold> thresholds;
   for (const std::string& text : options.thresholds) {
     auto threshold = load::ParseThreshold(text);
@@ -158,8 +159,10 @@ int RunAndReport(std::string_view command, const load::Plan& plan, const RunOpti
   hooks.interrupted = [] { return interrupted.load(); };
   CatchSignals();
   load::RunResult result = load::Run(plan, hooks);
+  result.command = command;
   if (is_terminal) std::cerr << "\r\x1b[K" << std::flush;
   if (options.assert_billing) result.billing = CompareBooks(result, options, metrics_before);
+  if (judge) judge(result);
   Verdicts verdicts;
   for (const load::Threshold& each : thresholds) verdicts.push_back(load::Judge(each, result));
   bool ok = WriteOutputs(result, verdicts, options);
@@ -172,6 +175,9 @@ int RunAndReport(std::string_view command, const load::Plan& plan, const RunOpti
   }
   if (result.billing && !result.billing->passed()) {
     ok = Complain(command, "the bill is not what was sent") == 0;
+  }
+  if (result.forecast && !result.forecast->passed()) {
+    ok = Complain(command, "the bill is not what was foretold") == 0;
   }
   return ok ? 0 : 1;
 }

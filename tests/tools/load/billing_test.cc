@@ -16,10 +16,12 @@ SessionResult Session(uint32_t number, uint16_t port, FlowCounts up, FlowCounts 
 }
 
 LedgerSession Booked(uint16_t port, uint64_t up, uint64_t down, bool ended = true) {
-  return {"192.0.2.1:" + std::to_string(port),
-          "203.0.113.7:" + std::to_string(port),
-          ended,
-          {up, down}};
+  LedgerSession session;
+  session.client_address = "192.0.2.1:" + std::to_string(port);
+  session.relayed_address = "203.0.113.7:" + std::to_string(port);
+  session.ended = ended;
+  session.totals.payload_bytes = {up, down};
+  return session;
 }
 
 // Whole is a flow that lost nothing.

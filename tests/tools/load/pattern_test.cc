@@ -22,7 +22,7 @@ TEST_CASE("video is 1.5 Mbit/s in 30 frames a second, no packet above 1200 bytes
   const Pattern video = PatternOf(Profile::kVideo, 0);
   CHECK(BitsPerSecond(video) == doctest::Approx(1.5e6));
   CHECK(video.packets_per_second() == doctest::Approx(30 * 6));
-  for (const PatternSlot& slot : video.slots) CHECK(slot.size <= 1200);
+  for (const PatternSlot& slot : video.slots) CHECK(slot.size() <= 1200);
 }
 
 TEST_CASE("mixed is one video to four voices") {
@@ -31,6 +31,17 @@ TEST_CASE("mixed is one video to four voices") {
     if (PatternOf(Profile::kMixed, i).slots.size() > 1) ++videos;
   }
   CHECK(videos == 20);
+}
+
+TEST_CASE("a slot is eight bytes and holds what a capture may have") {
+  static_assert(sizeof(PatternSlot) == 8);
+  const PatternSlot last(PatternSlot::kLastOffset + std::chrono::seconds(1),
+                         PatternSlot::kLargestSize);
+  CHECK(last.offset() == PatternSlot::kLastOffset + std::chrono::seconds(1));
+  CHECK(last.size() == 65'535);
+  const PatternSlot first(Duration(1), 0);
+  CHECK(first.offset() == Duration(1));
+  CHECK(first.size() == 0);
 }
 
 TEST_CASE("names of profiles") {

@@ -132,6 +132,28 @@ TEST_CASE("junit: a case for the run, the bill and each condition, and no markup
   CHECK(out.str().find("(Unauthorized) &lt;&amp;&gt;") != std::string::npos);
 }
 
+TEST_CASE("a forecast that did not come true is in the table, the JSON and JUnit") {
+  RunResult run = SampleRun();
+  run.command = "replay";
+  run.forecast = ForecastResult{14'400, 14'401, "1.00 EUR", "1.01 EUR", false, {}};
+  run.measurements.gap_error.Record(microseconds(7));
+  std::ostringstream table, junit, json;
+  WriteTable(run, table);
+  CHECK(table.str().ends_with(
+      "forecast: 14400 bytes, 1.00 EUR; ledger: 14401 bytes, 1.01 EUR: DIFFERENT\n"));
+  CHECK(table.str().find("\nerror of its gaps ") != std::string::npos);
+  WriteJUnit(run, {}, junit);
+  CHECK(junit.str().find(
+            "<testcase classname=\"turnpike.replay\" name=\"forecast\">\n    <failure "
+            "message=\"forecast 14400 bytes, 1.00 EUR; ledger 14401 bytes, 1.01 EUR\"/>") !=
+        std::string::npos);
+  WriteJson(run, json);
+  const auto parsed = nlohmann::json::parse(json.str());
+  CHECK(parsed["forecast"]["passed"] == false);
+  CHECK(parsed["forecast"]["ledger_total"] == "1.01 EUR");
+  CHECK(parsed["gap_error_us"]["count"] == 1);
+}
+
 TEST_CASE("the page is whole, needs nothing else and escapes what is from outside") {
   std::ostringstream out;
   WriteHtml(SampleRun(), {}, out);

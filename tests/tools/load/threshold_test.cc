@@ -20,6 +20,7 @@ RunResult SampleRun() {
   result.generator.cpu_seconds = 0.001998;
   for (int i = 1; i <= 999; ++i) result.measurements.latency[0].Record(milliseconds(i));
   result.measurements.lateness.Record(milliseconds(2));
+  result.measurements.gap_error.Record(milliseconds(3));
   return result;
 }
 
@@ -33,13 +34,13 @@ TEST_CASE("conditions that hold and that do not, one of each kind") {
   const RunResult run = SampleRun();
   for (const char* text :
        {"loss<0.11%", "loss<=0.1%", "loss>0.05%", "p50<501ms", "p99>0.9s", "max<1s", "mean<600ms",
-        "lateness-p99<=2.1ms", "lateness-max<2100us", "failed<1", "duplicates<=0", "reordered<=0",
-        "generator-cpu<2.5us", "pps>=99", "p99.9<=1s"}) {
+        "lateness-p99<=2.1ms", "lateness-max<2100us", "gap-p99<=3.1ms", "failed<1", "duplicates<=0",
+        "reordered<=0", "generator-cpu<2.5us", "pps>=99", "p99.9<=1s"}) {
     CAPTURE(std::string(text));
     CHECK(JudgeText(text, run).passed);
   }
-  for (const char* text : {"loss<0.1%", "p50<499ms", "max>1s", "lateness-p99<1ms", "failed>0",
-                           "generator-cpu<1us", "pps>100"}) {
+  for (const char* text : {"loss<0.1%", "p50<499ms", "max>1s", "lateness-p99<1ms", "gap-max<2ms",
+                           "failed>0", "generator-cpu<1us", "pps>100"}) {
     CAPTURE(std::string(text));
     CHECK(!JudgeText(text, run).passed);
   }
@@ -47,7 +48,7 @@ TEST_CASE("conditions that hold and that do not, one of each kind") {
 
 TEST_CASE("what was not measured is not met") {
   CHECK(!JudgeText("server-cpu<1s", SampleRun()).passed);
-  for (const char* text : {"loss<50%", "p99<1s", "mean<1s", "pps>=0"}) {
+  for (const char* text : {"loss<50%", "p99<1s", "gap-p99<1s", "mean<1s", "pps>=0"}) {
     CAPTURE(std::string(text));
     const Verdict verdict = JudgeText(text, RunResult{});
     CHECK(!verdict.passed);
