@@ -40,11 +40,14 @@ const std::vector<Part>& Parts() {
        "server/main.cc",
        {"base", "net", "stun", "metering", "turn", "io", "ops", "config", "app"}},
       {"load", "tools/load/", {"base", "net", "stun", "client", "metering"}},
-      {"tools", "tools/", {"base", "net", "stun", "client", "metering", "config", "load"}},
+      {"replay", "tools/replay/", {"base", "net", "stun", "metering", "load"}},
+      {"tools",
+       "tools/",
+       {"base", "net", "stun", "client", "metering", "config", "load", "replay"}},
       {"tests",
        "tests/",
        {"base", "net", "stun", "client", "metering", "turn", "io", "http", "ops", "api", "config",
-        "app", "tools", "load"}},
+        "app", "tools", "load", "replay"}},
   };
   return parts;
 }
@@ -79,6 +82,7 @@ const std::vector<Library>& Libraries() {
        {"common/base/sha256.cc", "common/stun/integrity.cc", "server/io/tls",
         "server/io/system_random.cc", "tools/load/tls"}},
       {"gnutls/", "GnuTLS", {"server/io/dtls"}},
+      {"pcap/", "libpcap", {"tools/replay/capture.cc"}},
       {"prometheus/", "prometheus-cpp", {"server/ops/"}},
       // http_get.cc: the HTTP client that civetweb has as well; libraries for HTTP alone bring
       // OpenSSL.
@@ -247,6 +251,8 @@ TEST_CASE("wrong arrows, one by one") {
            {"server/app.cc", "tools/load/plan.h"},
            {"tools/load/a.cc", "config/config.h"},
            {"tools/load/a.cc", "server/io/sockaddr.h"},
+           {"tools/load/a.cc", "tools/replay/scan.h"},
+           {"tools/replay/a.cc", "config/rates.h"},
            {"config/a.cc", "common/metering/usage.h"},
            {"config/a.cc", "server/turn/options.h"},
            {"tools/turnpike/a.cc", "server/turn/types.h"},
@@ -299,6 +305,8 @@ TEST_CASE("a library's header outside of its place is named") {
            {"server/io/dtls_session.cc", "gnutls/gnutls.h", true},
            {"server/io/dtls_session.cc", "openssl/ssl.h", false},
            {"server/io/udp.cc", "gnutls/dtls.h", false},
+           {"tools/replay/capture.cc", "pcap/pcap.h", true},
+           {"tools/replay/scan.cc", "pcap/pcap.h", false},
            {"server/io/udp.cc", "openssl/ssl.h", false},
            {"tools/load/tls_stream.cc", "openssl/ssl.h", true},
            {"tools/load/session.cc", "openssl/ssl.h", false},

@@ -166,8 +166,11 @@ void Worker::StartTraffic(uint32_t slot) {
   for (uint32_t direction = 0; direction < traffic.size(); ++direction) {
     const Pattern& pattern = traffic[direction];
     if (pattern.slots.empty()) continue;
-    MonoTime start = std::max(context_.now, AsTime(control_.start_ns));
+    // Without `spread` flows keep their places against each other and all of a round is sent, even
+    // where this thread itself begins late.
+    MonoTime start = AsTime(control_.start_ns);
     if (plan_.spread) {
+      start = std::max(start, context_.now);
       const int64_t place =
           2 * static_cast<int64_t>(session->number() % plan_.sessions) + direction;
       start += pattern.period / (2 * static_cast<int64_t>(plan_.sessions)) * place;

@@ -8,6 +8,7 @@
 #include "tools/turnpike/admin_commands.h"
 #include "tools/turnpike/config_command.h"
 #include "tools/turnpike/load_command.h"
+#include "tools/turnpike/replay_command.h"
 #include "tools/turnpike/token.h"
 #include "tools/turnpike/usage.h"
 
@@ -21,6 +22,7 @@ int main(int argc, char** argv) {
   turnpike::AddTokenCommand(app, &exit_status);
   turnpike::AddConfigCommand(app, &exit_status);
   turnpike::AddLoadCommand(app, &exit_status);
+  turnpike::AddReplayCommand(app, &exit_status);
   turnpike::AddAdminCommands(app, &exit_status);
   // After the subcommands, which would take it over as their own.
   app.footer(
@@ -30,6 +32,7 @@ int main(int argc, char** argv) {
       "  turnpike config check turnpike.yaml\n"
       "  turnpike sessions --token \"$TOKEN\" --watch\n"
       "  turnpike load --server turn.example --user alice --password s3cret --sessions 50\n"
+      "  turnpike replay call.pcap --server turn.example --user alice --password s3cret\n"
       "\n"
       "turnpike COMMAND --help says more. The server is turnpiked.");
   try {
