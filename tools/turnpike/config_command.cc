@@ -4,6 +4,8 @@
 #include <iostream>
 #include <memory>
 
+#include "tools/turnpike/allowlist_command.h"
+
 namespace turnpike {
 namespace {
 
@@ -40,9 +42,11 @@ void AddConfigCommand(CLI::App& app, int* exit_status) {
   const auto path = std::make_shared<std::string>();
   check->add_option("FILE", *path, "The configuration file")->required();
   check->callback([path, exit_status] { *exit_status = Check(*path); });
+  AddAllowlistCommand(*command, exit_status);
   command->footer(
       "Examples:\n"
       "  turnpike config reference > turnpike.yaml\n"
+      "  turnpike config allowlist turnpike.yaml --format csv\n"
       "  turnpike config check turnpike.yaml");
 }
 

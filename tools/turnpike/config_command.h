@@ -1,4 +1,4 @@
-// `turnpike config`: prints the reference and checks files.
+// `turnpike config`: prints the reference and allowlists, and checks files.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,8 @@ namespace turnpike {
 // a line each, and returns nullopt.
 std::optional<config::Config> LoadOrPrintProblems(const std::string& path);
 
-// AddConfigCommand adds `config reference` and `config check FILE` to `app`. When one ran,
+// AddConfigCommand adds `config reference`, `config check FILE` and `config allowlist FILE` to
+// `app`. When one ran,
 // `*exit_status` is set: 1 if the file has problems.
 void AddConfigCommand(CLI::App& app, int* exit_status);
 
