@@ -111,8 +111,15 @@ struct Config {
     uint32_t permissions_per_allocation = 100;
     uint32_t channels_per_allocation = 100;
     uint32_t peer_connections_per_allocation = 64;  // RFC 6062; 0: no TCP allocations
-    uint32_t allocations_per_username = 0;          // 0: no limit
-    uint32_t connections = 65536;                   // over TCP and TLS, of all clients
+    // 0: no limit, as with all that follow up to session_packets.
+    uint32_t allocations = 0;  // of all clients
+    uint32_t allocations_per_username = 0;
+    uint32_t allocations_per_account = 0;
+    uint32_t allocations_per_address = 0;  // IPv6: of a /64
+    uint64_t session_bandwidth = 0;        // bit/s of payload, each direction
+    uint64_t account_bandwidth = 0;        // likewise
+    uint32_t session_packets = 0;          // datagrams a second, each direction
+    uint32_t connections = 65536;          // over TCP and TLS, of all clients
     uint32_t connections_per_address = 4096;
     Duration handshake_timeout = std::chrono::seconds(10);
     Duration idle_timeout = std::chrono::seconds(60);

@@ -157,6 +157,46 @@ ReadResult<uint64_t> Bytes::Read(std::string_view text) {
   return std::unexpected("is not an amount of data; write it like 500 GB, 1.5 TB or 1000 B");
 }
 
+namespace {
+
+constexpr std::array<std::pair<std::string_view, int>, 3> kBandwidthUnits = {
+    {{"Gbit/s", 9}, {"Mbit/s", 6}, {"kbit/s", 3}}};
+// Below it one datagram would take longer than a client waits; above it token buckets overflow.
+constexpr uint64_t kLeastBandwidth = 64'000;
+constexpr uint64_t kMostBandwidth = 32'000'000'000;
+
+}  // namespace
+
+std::string Bandwidth::Describe() {
+  return "none, or a bandwidth (kbit/s, Mbit/s, Gbit/s), " + Print(kLeastBandwidth) + " to " +
+         Print(kMostBandwidth);
+}
+
+ReadResult<uint64_t> Bandwidth::Read(std::string_view text) {
+  if (text == "none") return 0;
+  for (const auto& [unit, digits] : kBandwidthUnits) {
+    if (!text.ends_with(unit)) continue;
+    std::string_view number = text.substr(0, text.size() - unit.size());
+    while (number.ends_with(' ')) number.remove_suffix(1);
+    const auto bits = ParseDecimal(number, digits);
+    if (!bits || *bits <= 0) break;
+    if (*bits < kLeastBandwidth || *bits > kMostBandwidth) {
+      return std::unexpected("is out of range; use " + Print(kLeastBandwidth) + " to " +
+                             Print(kMostBandwidth) + ", or none");
+    }
+    return static_cast<uint64_t>(*bits);
+  }
+  return std::unexpected("is not a bandwidth; write it like 2.5 Mbit/s or 500 kbit/s, or none");
+}
+
+std::string Bandwidth::Print(const uint64_t& value) {
+  if (value == 0) return "none";
+  const auto& [unit, digits] = kBandwidthUnits[value >= 1'000'000'000 ? 0
+                                               : value >= 1'000'000   ? 1
+                                                                      : 2];
+  return FormatDecimal(static_cast<Int128>(value), digits) + " " + std::string(unit);
+}
+
 ReadResult<Amount> Money::Read(std::string_view text) {
   const auto amount = ParseDecimal(text, kAmountDecimals);
   if (amount && *amount > 0) return Amount(*amount);

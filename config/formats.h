@@ -176,6 +176,14 @@ struct Bytes {
   static std::string Print(const Value& value) { return std::to_string(value) + " B"; }
 };
 
+// Bandwidth is a number of bits a second, in powers of 1000; 0 for no limit is written `none`.
+struct Bandwidth {
+  using Value = uint64_t;
+  static std::string Describe();
+  static ReadResult<Value> Read(std::string_view text);
+  static std::string Print(const Value& value);
+};
+
 // Money is an amount in the currency of the file of rates.
 struct Money {
   using Value = Amount;

@@ -121,7 +121,7 @@ constexpr Key kKeys[] = {
         "auth.strict_expiry",
         "Whether a session ends when its time-limited credential expires; else it may go on."),
 
-    Section("limits", "What one client may ask for."),
+    Section("limits", "What clients may ask for, and how much they may move."),
     Value<Span<1'000, 86'400'000>, MEMBER(limits.default_lifetime)>(
         "limits.default_lifetime", "Lifetime of an allocation whose client asks for none or less."),
     Value<Span<1'000, 86'400'000>, MEMBER(limits.max_lifetime)>(
@@ -133,8 +133,28 @@ constexpr Key kKeys[] = {
     Value<Whole<0, 4'096>, MEMBER(limits.peer_connections_per_allocation)>(
         "limits.peer_connections_per_allocation",
         "TCP connections with peers that one allocation may hold (RFC 6062); 0: none are relayed."),
+    Value<Whole<0, 4'194'304>, MEMBER(limits.allocations)>(
+        "limits.allocations",
+        "Allocations of all clients together, more get 508; 0: as relay.ports and metering.slots "
+        "allow."),
     Value<Whole<0, 1'000'000>, MEMBER(limits.allocations_per_username)>(
-        "limits.allocations_per_username", "Allocations that one username may hold; 0: no limit."),
+        "limits.allocations_per_username",
+        "Allocations that one username may hold, more get 486; 0: no limit."),
+    Value<Whole<0, 1'000'000>, MEMBER(limits.allocations_per_account)>(
+        "limits.allocations_per_account", "The same for all usernames of an account."),
+    Value<Whole<0, 1'000'000>, MEMBER(limits.allocations_per_address)>(
+        "limits.allocations_per_address",
+        "The same for a client's IPv4 address or IPv6 /64. Many users can share one."),
+    Value<Bandwidth, MEMBER(limits.session_bandwidth)>(
+        "limits.session_bandwidth",
+        "Application payload that a session may move in each direction. What a second brings may "
+        "come at once. Datagrams beyond it are dropped, TCP data connections (RFC 6062) slowed "
+        "down; nobody pays for what was not relayed."),
+    Value<Bandwidth, MEMBER(limits.account_bandwidth)>(
+        "limits.account_bandwidth", "The same for all sessions of an account on this server."),
+    Value<Whole<0, 10'000'000>, MEMBER(limits.session_packets)>(
+        "limits.session_packets",
+        "Datagrams a second that a session may move in each direction; 0: no limit."),
     Value<Whole<1, 4'000'000>, MEMBER(limits.connections)>(
         "limits.connections",
         "Connections over TCP and TLS, and DTLS sessions; beyond it new ones are refused."),

@@ -16,6 +16,7 @@
 #include "server/io/udp_socket.h"
 #include "server/process.h"
 #include "server/setup.h"
+#include "server/start_report.h"
 
 namespace turnpike {
 namespace {
@@ -34,12 +35,6 @@ std::expected<void, std::string> MakeDirectory(const std::string& path) {
   return std::unexpected("cannot create the metering directory " + path + ": " + error.message() +
                          "; create it, writable for this user, or name another in "
                          "metering.directory");
-}
-
-std::string Join(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : " ") + part;
-  return text;
 }
 
 }  // namespace
@@ -75,6 +70,7 @@ std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config
   app->NoteReload(true);
   app->NoteCertificate();
   app->SetToken(config.admin.token);
+  app->SetLimits(config);
   const auto revoked = app->revocations_.Load(config.metering.directory, ReadClocks().wall);
   if (!revoked) return std::unexpected(revoked.error());
   app->directory_->SetRevoked(*revoked);
@@ -193,12 +189,6 @@ void App::LogStarted(const config::Config& config, const std::vector<RelayAddres
     if (each.plain) listen.push_back("tcp " + each.address.ToString());
     if (each.tls) listen.push_back("tls " + each.address.ToString());
   }
-  std::vector<std::string> relay_texts;
-  for (const RelayAddress& relay : relays) {
-    relay_texts.push_back(relay.bind == relay.advertise
-                              ? relay.bind.ToString()
-                              : relay.bind.ToString() + " as " + relay.advertise.ToString());
-  }
   const std::string ports =
       std::to_string(config.relay.ports.first) + "-" + std::to_string(config.relay.ports.last);
   const TransportAddress admin{config.admin.address.ip, admin_port()};
@@ -207,15 +197,28 @@ void App::LogStarted(const config::Config& config, const std::vector<RelayAddres
        {"node", identity_.node},
        {"region", identity_.region},
        {"edge", identity_.edge},
-       {"listen", Join(listen)},
-       {"relay_addresses", Join(relay_texts)},
+       {"listen", JoinTexts(listen)},
+       {"relay_addresses", DescribeRelays(relays)},
        {"relay_ports", ports},
        {"workers", static_cast<uint64_t>(workers_.size())},
        {"udp_path", UdpPathName(udp_path_)},
-       {"metering_directory", config.metering.directory},
+       {"realm", config.auth.realm},
+       {"users", static_cast<uint64_t>(config.auth.users.size())},
+       {"secrets", static_cast<uint64_t>(config.auth.secrets.size())},
+       {"certificate", streams_.tls == nullptr          ? "none"
+                       : config.tls.certificate.empty() ? "made up at this start"
+                                                        : config.tls.certificate},
+       {"limits", DescribeLimits(config)},
+       {"caps", static_cast<uint64_t>(config.caps.size())},
+       {"slots", config.metering.slots},
+       {"database", config.metering.directory + "/usage.db"},
+       {"checkpoint", FormatDuration(config.metering.checkpoint)},
        {"admin", admin.ToString()},
+       {"admin_api", config.admin.token.empty() ? "refuses: no admin.token" : "by token"},
        {"api", api_port() == 0 ? "off" : config.api.address.ToString()}});
-  for (const std::string& warning : Warnings(config, relays, RaiseDescriptorLimit())) {
+  const HostLimits host_limits{.descriptors = RaiseDescriptorLimit(),
+                               .receive_buffer = ReceiveBufferLimit()};
+  for (const std::string& warning : Warnings(config, relays, host_limits)) {
     Log(LogLevel::kWarning, "config_warning", {{"warning", warning}});
   }
 }
@@ -291,6 +294,7 @@ MetricsSource::Gauges App::ReadGauges() const {
           .reservations = directory_->reservations(),
           .slots_in_use = slots_->used(),
           .slots_total = max_slots_,
+          .quotas = Quotas(),
           .tls_certificate_expires_s = certificate_expires_s_,
           .draining = draining_,
           .config_last_reload_successful = last_reload_ok_ && certificate_ok_,

@@ -71,13 +71,14 @@ class App final : public MetricsSource, public AdminActions {
   void KillSessions(const std::vector<SessionId>& sessions) override;
   std::expected<void, std::string> Revoke(const Revocation& revocation) override;
   std::string admin_token() const override;
+  std::vector<QuotaUse> Quotas() const override;
 
   // Reload is of AdminActions: listeners, relay addresses and what else needs a restart stay, live
   // allocations keep their keys, and connections the certificate that they began with.
   ReloadReport Reload() override;
 
-  // ReloadChangedCertificate reads the certificate again when its files have changed. Call it every
-  // few seconds.
+  // ReloadChangedCertificate reads the certificate again when its files have changed, and now and
+  // then when it failed. Call it every few seconds.
   void ReloadChangedCertificate();
 
   // Stop takes no more allocations, ends those that live as kDrained, and writes the last
@@ -115,11 +116,13 @@ class App final : public MetricsSource, public AdminActions {
   // app_reload.cc. Adopt serves by `config`, whose keys that need a restart are those in force; it
   // fails with a sentence and changes nothing. Both are for one thread at a time.
   std::expected<void, std::string> Adopt(config::Config config);
+  void Serve(const config::Config& config, FileWatch files, StreamOptions streams);
   std::expected<StreamOptions, std::string> MakeStreams(const config::Config& config);
   std::expected<void, std::string> StartApi(const config::Config& config);
   void NoteReload(bool ok);
   void NoteCertificate();
   void SetToken(const std::string& token);
+  void SetLimits(const config::Config& config);
   void LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const;
 
   Identity identity_;
@@ -148,9 +151,12 @@ class App final : public MetricsSource, public AdminActions {
   std::vector<IpAddress> host_;
   StreamOptions streams_;
   FileWatch certificate_files_;
+  MonoTime certificate_retry_at_ = MonoTime::min();  // when the last renewal failed
+  std::string certificate_error_;                    // why it did; empty: it did not
   std::mutex revoke_mutex_;
-  mutable std::mutex token_mutex_;
-  std::string admin_token_;  // guarded by token_mutex_
+  mutable std::mutex published_mutex_;
+  std::string admin_token_;  // guarded by published_mutex_, as the next
+  LimitOptions limits_;
   std::atomic<bool> last_reload_ok_{true};
   std::atomic<bool> certificate_ok_{true};  // the last renewal was taken up
   std::atomic<bool> restart_needed_{false};

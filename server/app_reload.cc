@@ -25,6 +25,16 @@ std::string Explained(std::string problem, bool landlock) {
 // A worker that is stuck for longer than this takes the rules up when it goes on.
 constexpr std::chrono::seconds kPatience{2};
 
+// A certificate that could not be read is tried again so often.
+constexpr std::chrono::seconds kRetryInterval{10};
+
+// WatchCertificate is from before the files are read: what changes after that is noticed.
+FileWatch WatchCertificate(const config::Config& config) {
+  FileWatch files;
+  files.Watch({config.tls.certificate, config.tls.key});
+  return files;
+}
+
 std::string Join(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
@@ -68,22 +78,31 @@ ReloadReport App::Reload() {
 
 void App::ReloadChangedCertificate() {
   const std::lock_guard lock(reload_mutex_);
-  if (!certificate_files_.HasSettled()) return;
-  const auto adopted = Adopt(config_);
+  const MonoTime now = ReadClocks().mono;
+  // What was wrong may have been mended without a trace in the files: their mode, or the folder's.
+  const bool again = !certificate_ok_ && now >= certificate_retry_at_;
+  if (!certificate_files_.HasSettled() && !again) return;
+  FileWatch files = WatchCertificate(config_);
+  auto streams = MakeStreams(config_);
+  const std::string error = streams ? "" : streams.error();
   // A new certificate says nothing of a configuration that was refused before.
-  certificate_ok_ = adopted.has_value();
-  if (adopted) {
+  certificate_ok_ = error.empty();
+  certificate_retry_at_ = now + kRetryInterval;
+  if (error.empty()) {
+    Serve(config_, std::move(files), std::move(*streams));
     Log(LogLevel::kInfo, "certificate_reloaded", {{"certificate", config_.tls.certificate}});
-  } else {
+  } else if (error != certificate_error_) {
     Log(LogLevel::kError, "certificate_reload_failed",
-        {{"error", adopted.error()}, {"kept", "the certificate before"}});
+        {{"error", error}, {"kept", "the certificate before"}});
   }
+  certificate_error_ = error;
 }
 
 void App::NoteReload(bool ok) {
   last_reload_ok_ = ok;
   if (!ok) return;
   certificate_ok_ = true;
+  certificate_error_.clear();
   const auto now = std::chrono::floor<std::chrono::seconds>(ReadClocks().wall);
   config_loaded_s_ = static_cast<uint64_t>(now.time_since_epoch().count());
 }
@@ -97,22 +116,16 @@ void App::NoteCertificate() {
 
 std::expected<void, std::string> App::Adopt(config::Config config) {
   // All that can fail comes first.
-  FileWatch files;  // from before they are read: what changes after that is noticed
-  files.Watch({config.tls.certificate, config.tls.key});
+  FileWatch files = WatchCertificate(config);
   auto streams = MakeStreams(config);
   if (!streams) return std::unexpected(streams.error());
   auto caps = MakeCaps(config);
   if (!caps) return std::unexpected(caps.error());
-  certificate_files_ = std::move(files);
 
-  streams_ = std::move(*streams);
-  NoteCertificate();
   SetToken(config.admin.token);
+  SetLimits(config);
   connection_limits_->SetLimits(config.limits.connections, config.limits.connections_per_address);
-  const TurnOptions turn = MakeTurnOptions(config, relays_, host_);
-  std::vector<std::future<void>> applied;
-  for (const auto& worker : workers_) applied.push_back(worker->Apply(turn, streams_));
-  for (const auto& each : applied) each.wait_for(kPatience);
+  Serve(config, std::move(files), std::move(*streams));
   // Also without caps: the old ones then let go of whom they hold back.
   if (!config.caps.empty() || !config_.caps.empty()) ledger_->ReplaceCaps(std::move(*caps));
   drain_deadline_ = config.drain_deadline;
@@ -120,6 +133,16 @@ std::expected<void, std::string> App::Adopt(config::Config config) {
   ConfigureLog(config.log.level, config.log.format);
   config_ = std::move(config);
   return {};
+}
+
+void App::Serve(const config::Config& config, FileWatch files, StreamOptions streams) {
+  certificate_files_ = std::move(files);
+  streams_ = std::move(streams);
+  NoteCertificate();
+  const TurnOptions turn = MakeTurnOptions(config, relays_, host_);
+  std::vector<std::future<void>> applied;
+  for (const auto& worker : workers_) applied.push_back(worker->Apply(turn, streams_));
+  for (const auto& each : applied) each.wait_for(kPatience);
 }
 
 std::expected<StreamOptions, std::string> App::MakeStreams(const config::Config& config) {

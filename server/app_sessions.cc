@@ -45,12 +45,12 @@ std::expected<void, std::string> App::Revoke(const Revocation& revocation) {
 }
 
 std::string App::admin_token() const {
-  const std::lock_guard lock(token_mutex_);
+  const std::lock_guard lock(published_mutex_);
   return admin_token_;
 }
 
 void App::SetToken(const std::string& token) {
-  const std::lock_guard lock(token_mutex_);
+  const std::lock_guard lock(published_mutex_);
   admin_token_ = token;
 }
 

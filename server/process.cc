@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <fstream>
 #include <initializer_list>
 
 #include "server/sanitized.h"
@@ -25,6 +26,12 @@ uint64_t RaiseDescriptorLimit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
   const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
   return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+}
+
+std::optional<uint64_t> ReceiveBufferLimit() {
+  std::ifstream file("/proc/sys/net/core/rmem_max");
+  uint64_t bytes = 0;
+  return file >> bytes ? std::optional(bytes) : std::nullopt;
 }
 
 void DisableCoreDumps() {

@@ -12,6 +12,10 @@ namespace turnpike {
 // a descriptor) and returns it.
 uint64_t RaiseDescriptorLimit();
 
+// ReceiveBufferLimit returns the largest receive buffer that the kernel gives a socket, in bytes
+// (net.core.rmem_max); nullopt where it does not tell, as in a container.
+std::optional<uint64_t> ReceiveBufferLimit();
+
 // DisableCoreDumps keeps keys and payload of a crashed server off the disk, also where a program
 // collects core files. Nobody but root can then trace the process or see all of its /proc
 // directory. With a sanitizer, which traces the process for leaks, only files are prevented.

@@ -166,6 +166,17 @@ ApiSettings MakeApiSettings(const config::Config& config) {
   return settings;
 }
 
+LimitOptions MakeLimits(const config::Config& config) {
+  const config::Config::Limits& limits = config.limits;
+  return {.allocations = limits.allocations,
+          .allocations_per_username = limits.allocations_per_username,
+          .allocations_per_account = limits.allocations_per_account,
+          .allocations_per_address = limits.allocations_per_address,
+          .session_bandwidth = limits.session_bandwidth / 8,
+          .account_bandwidth = limits.account_bandwidth / 8,
+          .session_packets = limits.session_packets};
+}
+
 TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<RelayAddress>& relays,
                             const std::vector<IpAddress>& host) {
   TurnOptions options;
@@ -180,7 +191,7 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
   options.max_permissions = config.limits.permissions_per_allocation;
   options.max_channels = config.limits.channels_per_allocation;
   options.max_peer_connections = config.limits.peer_connections_per_allocation;
-  options.max_allocations_per_username = config.limits.allocations_per_username;
+  options.limits = MakeLimits(config);
   for (const config::AlternateServerConfig& each : config.alternate_servers) {
     options.alternate_servers.push_back({each.address, each.port, each.tls_port, each.domain});
   }
@@ -202,32 +213,6 @@ std::expected<void, std::string> CheckListenersFree(
     if (auto free = CheckTcpAddressFree(listener.address); !free) return free;
   }
   return {};
-}
-
-std::vector<std::string> Warnings(const config::Config& config,
-                                  const std::vector<RelayAddress>& relays,
-                                  uint64_t descriptor_limit) {
-  std::vector<std::string> warnings;
-  if (std::ranges::any_of(relays, [](const RelayAddress& r) { return IsLoopback(r.advertise); })) {
-    warnings.push_back(
-        "relays are on a loopback address: nobody outside of this host can use them; name an "
-        "address in relay.addresses");
-  }
-  const uint64_t ports = uint64_t{config.relay.ports.last} - config.relay.ports.first + 1;
-  const bool has_streams = !StreamListeners(config).empty();
-  const uint64_t relayed = std::min<uint64_t>(ports * relays.size(), config.metering.slots);
-  const uint64_t wanted =
-      relayed + (has_streams ? std::min<uint64_t>(config.limits.connections, relayed) : 0);
-  if (descriptor_limit < wanted) {
-    warnings.push_back("the limit on open files is " + std::to_string(descriptor_limit) +
-                       ", and each relayed address" + (has_streams ? " and each connection" : "") +
-                       " takes one: raise it (LimitNOFILE, ulimit -n) to serve up to " +
-                       std::to_string(wanted));
-  }
-  if (config.auth.users.empty() && config.auth.secrets.empty()) {
-    warnings.push_back("nobody can allocate: auth has neither secrets nor users");
-  }
-  return warnings;
 }
 
 }  // namespace turnpike

@@ -40,6 +40,9 @@ StreamOptions MakeStreamOptions(const config::Config& config);
 // MakeApiSettings maps what the API answers from.
 ApiSettings MakeApiSettings(const config::Config& config);
 
+// MakeLimits maps the limits on allocations and what they move.
+LimitOptions MakeLimits(const config::Config& config);
+
 // MakeTurnOptions maps the rules of the configuration; `host` are the host's own addresses, which
 // the peer filter keeps closed.
 TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<RelayAddress>& relays,
@@ -49,10 +52,5 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
 // first worker opens: the workers' own sockets share ports.
 std::expected<void, std::string> CheckListenersFree(
     const std::vector<UdpListenOptions>& udp, const std::vector<StreamListenOptions>& streams);
-
-// Warnings lists what an operator should know although the server starts: each a sentence.
-std::vector<std::string> Warnings(const config::Config& config,
-                                  const std::vector<RelayAddress>& relays,
-                                  uint64_t descriptor_limit);
 
 }  // namespace turnpike

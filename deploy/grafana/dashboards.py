@@ -147,6 +147,8 @@ def operations() -> dict[str, Any]:
         panel("Use of limits", "percentunit",
               (f"max by (instance, quota) (turn_quota_utilization_ratio{{{I}}})",
                "{{instance}} {{quota}}"), thresholds=RATIO),
+        panel("Held back or refused by limits", "ops",
+              (f"sum by (limit) ({rate('turn_limited_total')}) > 0", "{{limit}}")),
         panel("File descriptors", "percentunit",
               ('process_open_fds{job="turnpike",' + I + "} / process_max_fds", "{{instance}}"),
               thresholds=RATIO),

@@ -105,6 +105,14 @@ int OnRequest(mg_connection* connection) {
     const char* const value = mg_get_header(connection, name);
     return value != nullptr ? std::string_view(value) : std::string_view();
   };
+  if (site.options.gate) {
+    if (const auto refusal = site.options.gate(request)) {
+      // Else the library would wait for the body in order to throw it away.
+      mg_disable_connection_keep_alive(connection);
+      Write(connection, *refusal, request.method != "HEAD", false);
+      return refusal->status;
+    }
+  }
   auto body = ReadBody(connection, *info, site.options.max_body_bytes);
   request.body_too_large = !body.has_value();
   if (body) request.body = std::move(*body);

@@ -6,6 +6,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,12 +39,17 @@ struct HttpAnswer {
 // HttpHandler answers a request. Threads of the server call it at the same time.
 using HttpHandler = std::function<HttpAnswer(const HttpRequest& request)>;
 
+// HttpGate is asked before a request's body is read. What it answers is the answer: a body that is
+// not wanted, or comes slowly, then keeps no thread.
+using HttpGate = std::function<std::optional<HttpAnswer>(const HttpRequest& request)>;
+
 struct HttpOptions {
   std::string name = "the endpoint";  // in errors
   TransportAddress address;           // port 0 picks a free one
   int threads = 2;                    // requests, and kept connections, at a time
   bool keep_alive = false;            // whether a connection takes more than one request
   size_t max_body_bytes = 65536;
+  HttpGate gate = {};  // empty: every body is read
 };
 
 // HttpServer answers HTTP without TLS from threads of its own, which take no signals. It serves no

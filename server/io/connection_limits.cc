@@ -1,18 +1,11 @@
 #include "server/io/connection_limits.h"
 
 #include <algorithm>
-#include <array>
 
 #include "common/base/check.h"
+#include "common/net/host_prefix.h"
 
 namespace turnpike {
-
-IpAddress ConnectionLimits::KeyOf(const IpAddress& client) {
-  if (client.is_v4()) return client;
-  std::array<uint8_t, 16> prefix{};
-  std::ranges::copy(client.bytes().first(8), prefix.begin());
-  return IpAddress::V6(prefix);
-}
 
 void ConnectionLimits::SetLimits(uint32_t total, uint32_t per_address) {
   const std::lock_guard lock(mutex_);
@@ -21,7 +14,7 @@ void ConnectionLimits::SetLimits(uint32_t total, uint32_t per_address) {
 }
 
 ConnectionLimits::Verdict ConnectionLimits::Admit(const IpAddress& client) {
-  const IpAddress key = KeyOf(client);
+  const IpAddress key = HostPrefix(client);
   const std::lock_guard lock(mutex_);
   if (max_total_ != 0 && total_ >= max_total_) return Verdict::kTooMany;
   const auto found = by_address_.find(key);
@@ -34,7 +27,7 @@ ConnectionLimits::Verdict ConnectionLimits::Admit(const IpAddress& client) {
 
 void ConnectionLimits::Release(const IpAddress& client) {
   const std::lock_guard lock(mutex_);
-  const auto found = by_address_.find(KeyOf(client));
+  const auto found = by_address_.find(HostPrefix(client));
   TP_CHECK(found != by_address_.end() && total_ > 0);
   if (--found->second == 0) by_address_.erase(found);
   --total_;
@@ -43,6 +36,20 @@ void ConnectionLimits::Release(const IpAddress& client) {
 uint32_t ConnectionLimits::total() const {
   const std::lock_guard lock(mutex_);
   return total_;
+}
+
+ConnectionLimits::Use ConnectionLimits::use() const {
+  const std::lock_guard lock(mutex_);
+  Use use;
+  use.total = total_;
+  use.max_total = max_total_;
+  use.max_per_address = max_per_address_;
+  for (const auto& [address, count] : by_address_) {
+    if (count <= use.of_fullest) continue;
+    use.of_fullest = count;
+    use.fullest = address;
+  }
+  return use;
 }
 
 }  // namespace turnpike

@@ -31,9 +31,18 @@ class ConnectionLimits {
 
   uint32_t total() const;
 
- private:
-  static IpAddress KeyOf(const IpAddress& client);
+  // Use is what there is, against the limits, and the address with the most connections.
+  struct Use {
+    uint32_t total = 0;
+    uint32_t max_total = 0;
+    uint32_t max_per_address = 0;
+    uint32_t of_fullest = 0;
+    IpAddress fullest;
+  };
+  // use walks all addresses: ask as often as somebody looks, not more.
+  Use use() const;
 
+ private:
   mutable std::mutex mutex_;
   uint32_t max_total_;
   uint32_t max_per_address_;

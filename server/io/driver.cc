@@ -308,6 +308,7 @@ void Driver::OnDeadline() {
 void Driver::OnHeartbeat() {
   const Duration late = now().mono - heartbeat_due_;
   stats_.heartbeats.Add(1);
+  core_.MeasureUse(now());
   stats_.loop_lag_ns.Set(static_cast<uint64_t>(std::max<int64_t>(0, late.count())));
   heartbeat_due_ = now().mono + kHeartbeat;
   heartbeat_.Start<&Driver::OnHeartbeat>(this, static_cast<uint64_t>(kHeartbeat.count()));

@@ -79,7 +79,7 @@ class Driver final : public TransportHost,
   bool HasAllocation(LinkId link) const override { return core_.HasAllocation(link); }
   std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer) override;
   void OnPeerConnected(PeerStreamId stream, bool connected) override;
-  void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) override;
+  MonoTime OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) override;
   void OnHalfClosed(PeerStreamId stream) override;
   void OnPeerStreamClosed(PeerStreamId stream) override;
   const Now& now() override;

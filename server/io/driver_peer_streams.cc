@@ -13,8 +13,8 @@ void Driver::OnPeerConnected(PeerStreamId stream, bool connected) {
   core_.OnPeerConnected(stream, connected, now());
 }
 
-void Driver::OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) {
-  core_.OnSpliced(stream, direction, bytes, now());
+MonoTime Driver::OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) {
+  return core_.OnSpliced(stream, direction, bytes, now());
 }
 
 void Driver::OnHalfClosed(PeerStreamId stream) { core_.OnHalfClosed(stream, now()); }

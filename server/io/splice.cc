@@ -67,6 +67,15 @@ std::expected<void, int> Splice::Start(uv_loop_t* loop) {
   return {};
 }
 
+void Splice::Resume(Direction direction) {
+  if (is_over_) return;
+  Side& side = direction == client_side_.direction ? client_side_ : peer_side_;
+  side.is_paused = false;
+  // A broken side has nothing that would say when to go on reading it.
+  if (side.is_broken) Pump(side);
+  Update();
+}
+
 void Splice::Stop() {
   is_over_ = true;
   if (tls_ != nullptr && !has_said_goodbye_ && client_side_.queue.size() == 0 &&
@@ -116,7 +125,7 @@ void Splice::OnBroken(Side& side) {
 void Splice::Pump(Side& from) {
   Side& to = Other(from);
   for (int i = 0; i < kMaxReads || from.is_broken; ++i) {
-    if (from.has_ended || to.is_finished || to.queue.size() != 0) break;
+    if (from.has_ended || from.is_paused || to.is_finished || to.queue.size() != 0) break;
     const Received got = Read(from);
     if (got.size != 0) Deliver(to, host_.read_buffer().first(got.size));
     if (got.ended) MarkEnded(from, from.is_broken);
@@ -180,7 +189,7 @@ void Splice::Flush(Side& to, bool resume) {
   const bool ok = resume ? to.queue.Resume() : to.queue.Flush();
   if (&to == &peer_side_ || tls_ == nullptr) {
     const uint64_t taken = to.queue.written() - std::exchange(to.counted, to.queue.written());
-    if (taken != 0) host_.OnSpliced(stream_, Other(to).direction, static_cast<size_t>(taken));
+    if (taken != 0) Count(Other(to), static_cast<size_t>(taken));
   }
   if (!ok) GiveUp(to);
 }
@@ -188,8 +197,13 @@ void Splice::Flush(Side& to, bool resume) {
 void Splice::OnForwardSent(const Forward& forward, SendResult result) {
   // Without TLS, bytes count, not messages: see Flush.
   if (result && forward.wire_bytes != 0) {
-    host_.OnSpliced(stream_, Direction::kPeerToClient, forward.wire_bytes);
+    Count(peer_side_, forward.wire_bytes);
   }
+}
+
+// Count reports `bytes` that came from `from` and that the kernel took.
+void Splice::Count(Side& from, size_t bytes) {
+  if (!host_.OnSpliced(stream_, from.direction, bytes)) from.is_paused = true;
 }
 
 // GiveUp drops what waits for a side that takes nothing any more.
@@ -231,7 +245,8 @@ void Splice::Update() {
   for (Side* side : {&client_side_, &peer_side_}) {
     if (!side->poll) continue;
     const Side& other = Other(*side);
-    side->poll->WatchFor(!side->has_ended && !other.is_finished && other.queue.size() == 0,
+    const bool takes = !other.is_finished && other.queue.size() == 0;
+    side->poll->WatchFor(!side->has_ended && !side->is_paused && takes,
                          !side->is_finished && side->queue.is_blocked());
   }
 }

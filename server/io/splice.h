@@ -27,8 +27,9 @@ class SpliceHost {
  public:
   virtual ~SpliceHost() = default;
 
-  // OnSpliced, OnHalfClosed: as TurnServer takes them.
-  virtual void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) = 0;
+  // OnSpliced and OnHalfClosed: as TurnServer takes them. OnSpliced returns false when no more may
+  // be read in `direction` until Resume is called.
+  virtual bool OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) = 0;
   virtual void OnHalfClosed(PeerStreamId stream) = 0;
 
   // OnSpliceOver says that both directions are through.
@@ -56,6 +57,9 @@ class Splice final : public ForwardReports {
 
   // Start begins to relay. It fails with libuv's error code.
   std::expected<void, int> Start(uv_loop_t* loop);
+
+  // Resume reads again what comes in `direction`, after a pause.
+  void Resume(Direction direction);
 
   // Stop closes both sides. What waits is lost, and not counted.
   void Stop();
@@ -89,6 +93,7 @@ class Splice final : public ForwardReports {
     uint64_t counted = 0;              // of queue.written()
     bool is_broken = false;            // nothing watches it any more, but what it sent may be read
     bool has_ended = false;            // no more comes from here
+    bool is_paused = false;            // a limit on its rate lets no more come from here
     bool is_finished = false;          // no more goes here
     std::optional<UvStreamPoll> poll;  // before fd is closed, watching must end
   };
@@ -108,6 +113,7 @@ class Splice final : public ForwardReports {
   Received ReadTls(ByteSpan ciphertext);
   void Deliver(Side& to, ByteSpan bytes);
   void Flush(Side& to, bool resume);
+  void Count(Side& from, size_t bytes);
   void GiveUp(Side& to);
   void MarkEnded(Side& from, bool reset);
   void FinishIfDone(Side& to);

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -90,7 +91,20 @@ void TcpRelays::Pause(Listener& listener, int error) {
       {{"address", OwnAddress(listener.fd.get()).ToString()}, {"error", std::strerror(error)}});
 }
 
+std::optional<MonoTime> TcpRelays::NextDeadline() const {
+  if (held_back_.empty()) return resume_at_;
+  const MonoTime first = held_back_.begin()->first;
+  return resume_at_ ? std::min(*resume_at_, first) : first;
+}
+
 void TcpRelays::OnTimer(MonoTime now) {
+  while (!held_back_.empty() && held_back_.begin()->first <= now) {
+    const auto [stream, direction] = held_back_.extract(held_back_.begin()).mapped();
+    const auto peer = peers_.find(stream);
+    if (peer != peers_.end() && peer->second->splice != nullptr) {
+      peer->second->splice->Resume(direction);
+    }
+  }
   if (!resume_at_ || *resume_at_ > now) return;
   resume_at_.reset();
   for (const auto& [relay, listener] : listeners_) {
@@ -184,8 +198,11 @@ void TcpRelays::CountClient(const Client& client, ConnectionEnd end, bool was_op
   gauge.Set(gauge.Get() - 1);
 }
 
-void TcpRelays::OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) {
-  host_.OnSpliced(stream, direction, bytes);
+bool TcpRelays::OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) {
+  const MonoTime resume_at = host_.OnSpliced(stream, direction, bytes);
+  if (resume_at <= host_.now().mono) return true;
+  held_back_.emplace(resume_at, std::pair(stream, direction));
+  return false;
 }
 
 void TcpRelays::OnHalfClosed(PeerStreamId stream) { host_.OnHalfClosed(stream); }

@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/base/time.h"
@@ -57,7 +59,7 @@ class TcpRelays final : public SpliceHost {
   bool Reap();
 
   // NextDeadline returns when OnTimer has work; early calls do no harm.
-  std::optional<MonoTime> NextDeadline() const { return resume_at_; }
+  std::optional<MonoTime> NextDeadline() const;
   void OnTimer(MonoTime now);
 
   int last_errno() const { return last_errno_; }
@@ -65,7 +67,7 @@ class TcpRelays final : public SpliceHost {
   size_t stream_count() const { return peers_.size(); }
 
   // What splices call.
-  void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) override;
+  bool OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) override;
   void OnHalfClosed(PeerStreamId stream) override;
   void OnSpliceOver(Splice& splice) override;
   std::span<uint8_t> read_buffer() override { return read_buffer_; }
@@ -111,6 +113,8 @@ class TcpRelays final : public SpliceHost {
   std::vector<std::unique_ptr<Peer>> dead_;      // closed, perhaps within a call of theirs
   std::vector<std::unique_ptr<Listener>> gone_;  // so are these
   std::optional<MonoTime> resume_at_;            // when paused listeners accept again
+  // By when they are read again: directions of streams that are above their rate.
+  std::multimap<MonoTime, std::pair<PeerStreamId, Direction>> held_back_;
   int last_errno_ = 0;
   std::array<uint8_t, Splice::kReadSize> read_buffer_;
   std::array<uint8_t, Splice::kTlsReadSize> tls_scratch_;

@@ -57,7 +57,7 @@ class PeerStreamHost {
 
   virtual std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer) = 0;
   virtual void OnPeerConnected(PeerStreamId stream, bool connected) = 0;
-  virtual void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) = 0;
+  virtual MonoTime OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) = 0;
   virtual void OnHalfClosed(PeerStreamId stream) = 0;
   virtual void OnPeerStreamClosed(PeerStreamId stream) = 0;
   virtual const Now& now() = 0;

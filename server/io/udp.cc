@@ -13,8 +13,6 @@ namespace {
 // is reported again by the next poll.
 constexpr int kMaxBatches = 4;
 
-constexpr int kListenerBuffer = 4 << 20;
-
 std::string BindFailure(const TransportAddress& address, int error) {
   std::string text = "cannot listen on udp " + address.ToString() + ": " + std::strerror(error);
   if (error == EADDRINUSE) text += "; another program has this port";

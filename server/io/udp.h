@@ -14,6 +14,10 @@
 
 namespace turnpike {
 
+// kListenerBuffer is how much may wait for a listener, in bytes: at 100,000 datagrams a second it
+// bridges a few hundredths of a second. The kernel caps it at net.core.rmem_max.
+inline constexpr int kListenerBuffer = 4 << 20;
+
 class DtlsHub;
 
 // UdpListenOptions is one listening port and what is spoken there. Where both are, the first byte

@@ -11,6 +11,7 @@
 
 #include "common/base/time.h"
 #include "common/metering/usage.h"
+#include "server/ops/quota_use.h"
 #include "server/turn/revocation.h"
 
 namespace turnpike {
@@ -56,6 +57,9 @@ class AdminActions {
   // Revoke holds from now on, also after a restart. It fails with a sentence when it cannot be kept
   // on disk, and then holds until the end of this process.
   virtual std::expected<void, std::string> Revoke(const Revocation& revocation) = 0;
+
+  // Quotas tells how much of each limit in force is in use.
+  virtual std::vector<QuotaUse> Quotas() const = 0;
 
   // admin_token authorises what changes the server; empty: nothing does.
   virtual std::string admin_token() const = 0;

@@ -1,5 +1,6 @@
 #include "server/ops/admin_http.h"
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -23,16 +24,17 @@ HttpAnswer AnswerReadyz(const MetricsSource& source) {
   return {.status = 503, .body = (why.empty() ? "not ready" : EscapeText(why)) + "\n"};
 }
 
-HttpAnswer RouteApi(AdminActions& actions, const HttpRequest& request) {
-  constexpr std::string_view kJson = "application/json";
-  if (request.body_too_large) {
-    return {.status = 413, .content_type = kJson, .body = "{\"error\":\"too large\"}\n"};
-  }
-  ApiAnswer answer = AnswerApi(actions, {.method = request.method,
-                                         .path = request.path,
-                                         .query = request.query,
-                                         .body = request.body,
-                                         .authorization = request.header("Authorization")});
+constexpr std::string_view kJson = "application/json";
+
+ApiRequest ToApi(const HttpRequest& request) {
+  return {.method = request.method,
+          .path = request.path,
+          .query = request.query,
+          .body = request.body,
+          .authorization = request.header("Authorization")};
+}
+
+HttpAnswer ToHttp(ApiAnswer answer) {
   return {.status = answer.status,
           .content_type = kJson,
           .body = std::move(answer.body),
@@ -57,13 +59,22 @@ HttpAnswer Route(const MetricsSource& source, std::string_view method, std::stri
 
 std::expected<std::unique_ptr<HttpServer>, std::string> StartAdminHttp(
     const TransportAddress& address, const MetricsSource& source, AdminActions& actions) {
+  // Only the API has use for bodies, and only those of operators.
+  const HttpGate gate = [&source, &actions](const HttpRequest& request) {
+    if (!request.path.starts_with("/v1/")) {
+      return std::optional(Route(source, request.method, request.path));
+    }
+    auto refusal = RefuseApi(actions, ToApi(request));
+    return refusal ? std::optional(ToHttp(std::move(*refusal))) : std::nullopt;
+  };
   // Two threads: one scrape and one probe at a time; more would only compete with the workers.
-  return HttpServer::Start({.name = "the admin endpoint", .address = address, .threads = 2},
-                           [&source, &actions](const HttpRequest& request) {
-                             return request.path.starts_with("/v1/")
-                                        ? RouteApi(actions, request)
-                                        : Route(source, request.method, request.path);
-                           });
+  return HttpServer::Start(
+      {.name = "the admin endpoint", .address = address, .threads = 2, .gate = gate},
+      [&actions](const HttpRequest& request) {
+        if (!request.body_too_large) return ToHttp(AnswerApi(actions, ToApi(request)));
+        return HttpAnswer{
+            .status = 413, .content_type = kJson, .body = "{\"error\":\"too large\"}\n"};
+      });
 }
 
 }  // namespace turnpike

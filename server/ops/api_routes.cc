@@ -1,9 +1,11 @@
 #include "server/ops/api_routes.h"
 
 #include <algorithm>
+#include <expected>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "common/base/log.h"
 #include "common/base/version.h"
 #include "server/http/path.h"
 #include "server/ops/api_sessions.h"
@@ -33,10 +35,25 @@ ApiAnswer ReloadConfig(AdminActions& actions, const ApiRequest&, std::string_vie
   return {200, Dump(answer)};
 }
 
+ApiAnswer ListLimits(AdminActions& actions, const ApiRequest&, std::string_view) {
+  json rows = json::array();
+  for (const QuotaUse& each : actions.Quotas()) {
+    rows.push_back({{"limit", each.quota},
+                    {"unit", each.unit},
+                    {"used", each.used},
+                    {"of", each.limit},
+                    {"ratio", static_cast<double>(each.millionths()) / 1e6},
+                    {"who", EscapeText(each.who)}});
+  }
+  return {200, Dump({{"rows", std::move(rows)}})};
+}
+
 ApiAnswer Describe(AdminActions&, const ApiRequest&, std::string_view) { return {200, OpenApi()}; }
 
 // clang-format off
 constexpr ApiRoute kRoutes[] = {
+    {"GET", "/v1/limits", "listLimits",
+     "How much of each limit is in use, and by whom most.", "", "", true, ListLimits},
     {"GET", "/v1/sessions", "listSessions",
      "Sessions that live, with their bytes and rates; sort by rate (top talkers), bytes or age.",
      "account username label transport address sort limit", "", true, ListSessions},
@@ -114,11 +131,13 @@ json Operation(const ApiRoute& route) {
   return operation;
 }
 
-}  // namespace
+// Found is a route, and what stands for `{id}` in its path.
+struct Found {
+  const ApiRoute* route;
+  std::string_view id;
+};
 
-std::span<const ApiRoute> ApiRoutes() { return kRoutes; }
-
-ApiAnswer AnswerApi(AdminActions& actions, const ApiRequest& request) {
+std::expected<Found, ApiAnswer> FindRoute(const AdminActions& actions, const ApiRequest& request) {
   std::string allowed;
   for (const ApiRoute& route : kRoutes) {
     const auto ids = MatchPath(route.path, request.path);
@@ -128,12 +147,27 @@ ApiAnswer AnswerApi(AdminActions& actions, const ApiRequest& request) {
       continue;
     }
     if (route.needs_token) {
-      if (auto refusal = Forbids(actions, request)) return *refusal;
+      if (auto refusal = Forbids(actions, request)) return std::unexpected(*refusal);
     }
-    return route.answer(actions, request, ids->empty() ? std::string_view() : ids->front());
+    return Found{&route, ids->empty() ? std::string_view() : ids->front()};
   }
-  if (!allowed.empty()) return ApiError(405, "use " + allowed);
-  return ApiError(404, "there is no such path; GET /v1/openapi.json describes those that are");
+  if (!allowed.empty()) return std::unexpected(ApiError(405, "use " + allowed));
+  return std::unexpected(
+      ApiError(404, "there is no such path; GET /v1/openapi.json describes those that are"));
+}
+
+}  // namespace
+
+std::span<const ApiRoute> ApiRoutes() { return kRoutes; }
+
+std::optional<ApiAnswer> RefuseApi(const AdminActions& actions, const ApiRequest& request) {
+  const auto found = FindRoute(actions, request);
+  return found ? std::nullopt : std::optional(found.error());
+}
+
+ApiAnswer AnswerApi(AdminActions& actions, const ApiRequest& request) {
+  const auto found = FindRoute(actions, request);
+  return found ? found->route->answer(actions, request, found->id) : found.error();
 }
 
 std::string OpenApi() {

@@ -1,6 +1,7 @@
 // THE table of the JSON API's routes. The OpenAPI description and the answers come from it.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,10 @@ struct ApiRoute {
 
 // ApiRoutes views the table.
 std::span<const ApiRoute> ApiRoutes();
+
+// RefuseApi answers a request that cannot be served whatever its body is: no such path, a wrong
+// method, no token. nullopt: AnswerApi has the answer.
+std::optional<ApiAnswer> RefuseApi(const AdminActions& actions, const ApiRequest& request);
 
 // AnswerApi finds the route and answers. A wrong token gets 401; without `admin.token` in the
 // configuration whatever needs one gets 403.

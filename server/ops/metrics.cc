@@ -173,13 +173,16 @@ void ReadBillable(const Scrape& scrape, ExpositionWriter& out) {
 }
 
 void ReadQuota(const Scrape& scrape, ExpositionWriter& out) {
-  const auto add = [&](std::string_view quota, uint64_t used, uint64_t limit) {
-    if (limit == 0) return;  // a ratio to nothing is no number
-    const std::array labels = {NamedLabel("quota", quota)};
-    out.Add(Value{used * 1'000'000 / limit, 6}, labels);
-  };
-  add("ports", scrape.gauges.ports_in_use, scrape.gauges.ports_total);
-  add("slots", scrape.gauges.slots_in_use, scrape.gauges.slots_total);
+  for (const QuotaUse& each : scrape.gauges.quotas) {
+    out.Add(Value{each.millionths(), 6}, std::array{NamedLabel("quota", each.quota)});
+  }
+}
+
+void ReadHeldBack(const Scrape& scrape, ExpositionWriter& out) {
+  for (size_t i = 0; i < kLimitCount; ++i) {
+    out.Add(Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.limited[i]; }),
+            {NamedLabel("limit", LimitName(static_cast<Limit>(i)))});
+  }
 }
 
 void ReadCaps(const Scrape& scrape, ExpositionWriter& out) {
@@ -294,14 +297,15 @@ constexpr MetricRow kTable[] = {
      "Relay ports that there are, over all relay addresses.",
      [](S s, Out out) { out.Add(s.gauges.ports_total); }},
     {"turn_reservations", kGauge, "",
-     "Relay ports kept for a reservation token.",
-     [](S s, Out out) { out.Add(s.gauges.reservations); }},
+     "Relay ports that tokens reserve.", [](S s, Out out) { out.Add(s.gauges.reservations); }},
     {"turn_cap_utilization_ratio", kGauge, "ratio",
      "How far a cap is used; 1 is all of it. For account * it is that of the account that is "
      "furthest.",
      ReadCaps},
     {"turn_quota_utilization_ratio", kGauge, "ratio",
-     "How much of a limit is in use, 0 to 1; at 1 new allocations get 508.", ReadQuota},
+     "How much of a limit is in use, 0 to 1, by whom most of it is.", ReadQuota},
+    {"turn_limited_total", kCounter, "",
+     "Allocations refused and datagrams dropped because of a limit, by limit.", ReadHeldBack},
     {"turn_metering_commit_seconds", kHistogram, "seconds",
      "How long the ledger's checkpoints took.", ReadCommits},
     {"turn_metering_last_commit_timestamp_seconds", kGauge, "seconds",
@@ -365,11 +369,9 @@ constexpr MetricRow kTable[] = {
      "User and system CPU time of the process.",
      [](S s, Out out) { out.Add(Value{s.process.cpu_us, 6}); }},
     {"process_resident_memory_bytes", kGauge, "bytes",
-     "Resident memory of the process.",
-     [](S s, Out out) { out.Add(s.process.resident_bytes); }},
+     "Resident memory of the process.", [](S s, Out out) { out.Add(s.process.resident_bytes); }},
     {"process_virtual_memory_bytes", kGauge, "bytes",
-     "Virtual memory of the process.",
-     [](S s, Out out) { out.Add(s.process.virtual_bytes); }},
+     "Virtual memory of the process.", [](S s, Out out) { out.Add(s.process.virtual_bytes); }},
     {"process_open_fds", kGauge, "",
      "Open file descriptors.", [](S s, Out out) { out.Add(s.process.open_fds); }},
     {"process_max_fds", kGauge, "",

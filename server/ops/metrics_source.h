@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/metering/ledger_status.h"
+#include "server/ops/quota_use.h"
 #include "server/turn/stats.h"
 
 namespace turnpike {
@@ -48,6 +49,7 @@ class MetricsSource {
     uint64_t reservations = 0;
     uint64_t slots_in_use = 0;
     uint64_t slots_total = 0;
+    std::vector<QuotaUse> quotas;
     uint64_t tls_certificate_expires_s = 0;  // Unix time; 0: there is no TLS
     bool draining = false;
     bool config_last_reload_successful = true;

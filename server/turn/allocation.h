@@ -17,6 +17,7 @@
 #include "server/turn/authenticate.h"
 #include "server/turn/directory.h"
 #include "server/turn/short_list.h"
+#include "server/turn/throttle.h"
 #include "server/turn/types.h"
 
 namespace turnpike {
@@ -120,8 +121,9 @@ struct Allocation {
   FiveTuple five_tuple;
   LinkId link;
   SessionMeter meter;
-  uint32_t index = 0;       // in the table, for ever
-  uint32_t generation = 0;  // grows whenever the record is used anew
+  std::unique_ptr<Throttle> throttle;  // nullptr: no rate is limited
+  uint32_t index = 0;                  // in the table, for ever
+  uint32_t generation = 0;             // grows whenever the record is used anew
   uint32_t forwards_out = 0;
   AllocationState state = AllocationState::kFree;
   bool awaits_open = false;  // an OpenRelay is not answered yet
@@ -131,6 +133,8 @@ struct Allocation {
   ShortList<Channel, 2> channels;
   ShortList<Permission, 2> permissions;
 
+  AccountShare* share = nullptr;  // from its start to its end
+  IpAddress counted_at;           // the client's address that its quota was taken for
   std::string username;
   CredentialKeys keys;
   AnswerKind answer;

@@ -153,24 +153,6 @@ void Directory::ExpireReservations(MonoTime now) {
   });
 }
 
-bool Directory::TakeAllocation(std::string_view username, uint32_t limit) {
-  const std::lock_guard lock(mutex_);
-  auto count = allocations_by_username_.find(username);
-  if (count == allocations_by_username_.end()) {
-    count = allocations_by_username_.emplace(username, 0).first;
-  }
-  if (limit != 0 && count->second >= limit) return false;
-  ++count->second;
-  return true;
-}
-
-void Directory::ReturnAllocation(std::string_view username) {
-  const std::lock_guard lock(mutex_);
-  const auto count = allocations_by_username_.find(username);
-  TP_CHECK(count != allocations_by_username_.end());
-  if (--count->second == 0) allocations_by_username_.erase(count);
-}
-
 void Directory::SetCapped(std::vector<CappedUse> capped) {
   std::ranges::sort(capped);
   const std::lock_guard lock(mutex_);

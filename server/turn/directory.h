@@ -6,13 +6,11 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "common/base/random.h"
@@ -20,6 +18,7 @@
 #include "common/metering/usage.h"
 #include "common/net/transport_address.h"
 #include "server/turn/credentials.h"
+#include "server/turn/quota.h"
 #include "server/turn/revocation.h"
 #include "server/turn/types.h"
 
@@ -90,10 +89,9 @@ class Directory {
   // kReservationLifetime has passed since a Reserve.
   void ExpireReservations(MonoTime now);
 
-  // TakeAllocation counts one allocation of `username` against `limit` (0: none); false, and
-  // nothing counted, when it is reached (486). ReturnAllocation undoes one that was counted.
-  bool TakeAllocation(std::string_view username, uint32_t limit);
-  void ReturnAllocation(std::string_view username);
+  // quotas counts what users, accounts and addresses hold.
+  Quotas& quotas() { return quotas_; }
+  const Quotas& quotas() const { return quotas_; }
 
   // SetCapped replaces whom caps hold back. IsCapped says whether one of them holds `account` with
   // `label` back: then new allocations get 486.
@@ -134,10 +132,6 @@ class Directory {
     std::string username;
     MonoTime expires_at;
   };
-  struct TextHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-
   // FindPool returns the pool of `bind`, or nullptr.
   Pool* FindPool(const IpAddress& bind);
 
@@ -147,9 +141,9 @@ class Directory {
   std::map<ReservationToken, Reservation> reservations_;
   std::vector<CappedUse> capped_;  // sorted
   std::vector<Revocation> revoked_;
-  std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>> allocations_by_username_;
   std::map<ConnectionId, OfferedStream> offers_;
   uint32_t cores_ = 0;
+  Quotas quotas_;  // has a mutex of its own
 };
 
 }  // namespace turnpike

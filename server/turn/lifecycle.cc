@@ -71,7 +71,7 @@ void TurnServer::Impl::End(Allocation& allocation, CloseReason reason, Now now) 
   }
   table_.Unindex(allocation);
   deadlines_.Disarm(allocation.index);
-  directory_.ReturnAllocation(allocation.username);
+  LeaveAccount(allocation, now.mono);
   if (allocation.five_tuple.transport != Transport::kUdp) by_link_.erase(allocation.link);
   if (allocation.state == AllocationState::kLive) {
     --live_count_;

@@ -16,10 +16,7 @@ constexpr int kMaxAttempts = 8;
 
 Handled TurnServer::Impl::StartAllocation(const Request& request, Opening opening) {
   const Principal& principal = request.who.principal;
-  const size_t limit = options_.max_allocations;
-  if (draining_ || (limit != 0 && table_.indexed_count() >= limit)) {
-    return std::unexpected(ErrorStatus::kInsufficientCapacity);
-  }
+  if (draining_) return std::unexpected(ErrorStatus::kInsufficientCapacity);
   // §19, 403: "cannot be performed due to administrative or similar restrictions".
   if (directory_.IsRevoked(principal.username, principal.account, principal.label,
                            request.now.wall)) {
@@ -29,10 +26,11 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
   if (directory_.IsCapped(principal.account, principal.label)) {
     return std::unexpected(ErrorStatus::kAllocationQuotaReached);
   }
-  // Step 10: "it SHOULD define [the quota] based on the username": 486.
-  if (!directory_.TakeAllocation(principal.username, options_.max_allocations_per_username)) {
-    return std::unexpected(ErrorStatus::kAllocationQuotaReached);
-  }
+  const QuotaHolder holder = {.username = principal.username,
+                              .account = principal.account,
+                              .client = request.five_tuple().client.ip};
+  auto quota = TakeQuota(holder, request.now.mono);
+  if (!quota) return std::unexpected(quota.error());
   // Step 5, second half: a token that is not valid "for some reason": 508. It is redeemed last, so
   // that no other error uses it up.
   std::optional<Directory::Reserved> reserved;
@@ -41,7 +39,7 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
     std::ranges::copy(*value, token.begin());
     reserved = directory_.Redeem(token, principal.username, request.now.mono);
     if (!reserved) {
-      directory_.ReturnAllocation(principal.username);
+      directory_.quotas().Return(holder, request.now.mono);
       return std::unexpected(ErrorStatus::kInsufficientCapacity);
     }
     opening.families = {reserved->bind.family()};
@@ -54,6 +52,7 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
   allocation.link = request.from.client.link;
   allocation.protocol = opening.protocol;
   allocation.username = principal.username;
+  JoinAccount(allocation, std::move(*quota));
   allocation.keys = request.who.keys;
   allocation.answer = request.who.answer;
   allocation.created_at = request.now.mono;

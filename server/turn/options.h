@@ -15,6 +15,7 @@
 #include "common/net/transport_address.h"
 #include "server/turn/credentials.h"
 #include "server/turn/peer_filter.h"
+#include "server/turn/quota.h"
 
 namespace turnpike {
 
@@ -57,8 +58,7 @@ struct TurnOptions {
   // TCP connections with peers per allocation (RFC 6062); 0: no TCP allocations (442). More get
   // 508, and peers' own are closed.
   uint32_t max_peer_connections = 64;
-  uint32_t max_allocations = 0;               // per core; 0: as the ports allow
-  uint32_t max_allocations_per_username = 0;  // 0: no limit; more get 486
+  LimitOptions limits;
 
   bool strict_expiry = false;  // a session ends with its time-limited credential
 

@@ -97,7 +97,7 @@ bool TurnServer::Impl::OnHandedOver(PeerStreamId id, Now now) {
   return true;
 }
 
-void TurnServer::Impl::OnSpliced(PeerStreamId id, Direction direction, size_t bytes, Now now) {
+MonoTime TurnServer::Impl::OnSpliced(PeerStreamId id, Direction direction, size_t bytes, Now now) {
   Observe(now);
   Allocation* allocation = OwnerOf(id);
   TP_CHECK(allocation != nullptr);
@@ -105,6 +105,8 @@ void TurnServer::Impl::OnSpliced(PeerStreamId id, Direction direction, size_t by
   Bill(*allocation, direction, bytes, bytes, now);
   PeerStream& stream = *allocation->FindStream(id);
   if (stream.expires_at != MonoTime::max()) stream.expires_at = now.mono + kPeerStreamPatience;
+  if (allocation->throttle == nullptr) return now.mono;
+  return allocation->throttle->Charge(direction, bytes, rates_, now.mono);
 }
 
 void TurnServer::Impl::OnHalfClosed(PeerStreamId id, Now now) {

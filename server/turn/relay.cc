@@ -59,14 +59,22 @@ std::optional<Forward> TurnServer::Impl::OnChannelData(const Client& client, Byt
   }
   // On a stream the message ends with its padding, which the framer has cut off (§12.5).
   const size_t padding = IsStream(client.five_tuple.transport) ? stun::PaddingFor(bytes.size()) : 0;
-  return ToPeer(*allocation, channel->peer, message->payload, bytes.size() + padding);
+  return ToPeer(*allocation, channel->peer, message->payload, bytes.size() + padding, now.mono);
 }
 
-// ToPeer makes the datagram of §12.6 and §11.2; `message_size` is what the client spent on it. It
-// is made where the caller of the core will have it: a Forward is two cache lines.
+// ToPeer makes the datagram of §12.6 and §11.2; `message_size` is what the client spent on it.
 std::optional<Forward> TurnServer::Impl::ToPeer(Allocation& allocation,
                                                 const TransportAddress& peer, ByteSpan payload,
-                                                size_t message_size) {
+                                                size_t message_size, MonoTime now) {
+  if (HoldsBack(allocation, Direction::kClientToPeer, payload.size(), now)) return std::nullopt;
+  return MakeToPeer(allocation, peer, payload, message_size);
+}
+
+// MakeToPeer is a function of its own, as MakeToClient is, so that the Forward is made where the
+// caller of the core will have it: it is two cache lines.
+std::optional<Forward> TurnServer::Impl::MakeToPeer(Allocation& allocation,
+                                                    const TransportAddress& peer, ByteSpan payload,
+                                                    size_t message_size) {
   std::optional<Forward> made(std::in_place);
   Forward& forward = *made;
   forward.direction = Direction::kClientToPeer;
@@ -115,12 +123,12 @@ std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, Addres
   if (length > UINT16_MAX || (!stream && header_size + payload.size() + padding > kMaxUdpMessage)) {
     return Drop(DropReason::kTooLarge, &allocation);
   }
+  if (HoldsBack(allocation, Direction::kPeerToClient, payload.size(), now)) return std::nullopt;
   return MakeToClient(allocation, family, payload,
                       {.peer = peer, .channel = channel, .size = header_size, .padding = padding});
 }
 
-// MakeToClient makes the message that ToClient has decided on. It is a function of its own so that
-// the Forward is made where the caller of the core will have it.
+// MakeToClient makes the message that ToClient has decided on.
 std::optional<Forward> TurnServer::Impl::MakeToClient(Allocation& allocation, AddressFamily family,
                                                       ByteSpan payload, const Framing& framing) {
   std::optional<Forward> made(std::in_place);

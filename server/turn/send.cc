@@ -40,7 +40,9 @@ std::optional<Forward> TurnServer::Impl::OnSend(const Client& client,
     if (!options_.peer_filter->Permits(peer)) return Drop(DropReason::kPeerDenied, allocation);
     permission->permitted_port = peer.port;
   }
-  std::optional<Forward> forward = ToPeer(*allocation, peer, *data, message.bytes().size());
+  std::optional<Forward> forward =
+      ToPeer(*allocation, peer, *data, message.bytes().size(), now.mono);
+  if (!forward) return forward;
   // §14: "in response to a Send indication containing the DONT-FRAGMENT attribute, ... set the
   // outgoing UDP packet to not fragment."
   forward->dont_fragment = message.Find(AttributeType::kDontFragment).has_value();

@@ -8,6 +8,7 @@
 #include "common/base/counter.h"
 #include "common/metering/usage.h"
 #include "common/net/five_tuple.h"
+#include "server/turn/quota.h"
 
 namespace turnpike {
 
@@ -55,6 +56,10 @@ struct TurnStats {
   std::array<Counters<kDirectionCount>, kTransportCount> relayed_bytes;
   std::array<Counters<kDirectionCount>, kTransportCount> relayed_packets;
   Counters<kDropReasonCount> dropped_packets;
+  Counters<kLimitCount> limited;  // by Limit: allocations refused, or packets held back
+  // Gauges: of the session that moved most in the last second or so, in one direction.
+  Counter fullest_session_bytes_per_second;
+  Counter fullest_session_packets_per_second;
   Counters<kAuthFailureCount> auth_failures;
   // Index: method (0 for unknown ones .. 12), then class.
   std::array<Counters<4>, 13> messages;

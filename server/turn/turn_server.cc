@@ -40,8 +40,8 @@ void TurnServer::OnPeerConnected(PeerStreamId stream, bool connected, Now now) {
 bool TurnServer::OnHandedOver(PeerStreamId stream, Now now) {
   return impl_->OnHandedOver(stream, now);
 }
-void TurnServer::OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now) {
-  impl_->OnSpliced(stream, direction, bytes, now);
+MonoTime TurnServer::OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now) {
+  return impl_->OnSpliced(stream, direction, bytes, now);
 }
 void TurnServer::OnHalfClosed(PeerStreamId stream, Now now) { impl_->OnHalfClosed(stream, now); }
 void TurnServer::OnPeerStreamClosed(PeerStreamId stream, Now now) {
@@ -59,6 +59,7 @@ bool TurnServer::EndSession(const SessionId& session, CloseReason reason, Now no
 }
 void TurnServer::CloseAll(CloseReason reason, Now now) { impl_->CloseAll(reason, now); }
 void TurnServer::SetOptions(TurnOptions options) { impl_->SetOptions(std::move(options)); }
+void TurnServer::MeasureUse(Now now) { impl_->MeasureUse(now); }
 const TurnStats& TurnServer::stats() const { return impl_->stats(); }
 size_t TurnServer::allocation_count() const { return impl_->allocation_count(); }
 bool TurnServer::IsConsistent() const { return impl_->IsConsistent(); }
@@ -93,9 +94,11 @@ void TurnServer::Impl::SetOptions(TurnOptions options) {
       translations_.push_back({.bind = address.bind, .advertise = address.advertise});
     }
   }
+  rates_ = RateLimits(options_.limits);
   // What the new filter denies ends at once.
   const PeerFilter& filter = *options_.peer_filter;
   table_.ForEach([&](Allocation& allocation) {
+    UpdateThrottle(allocation);
     allocation.permissions.RemoveIf(
         [&](const Permission& p) { return !filter.PermitsAddress(p.ip); });
     allocation.channels.RemoveIf([&](const Channel& c) { return !filter.Permits(c.peer); });

@@ -74,8 +74,10 @@ class TurnServer {
   bool OnHandedOver(PeerStreamId stream, Now now);
 
   // OnSpliced reports `bytes` that the kernel took from one end of `stream` to the other, with one
-  // write. It is where they become billable. `stream` has not ended.
-  void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now);
+  // write. It is where they become billable. `stream` has not ended. It returns from when on more
+  // may be read in that direction: a limit slows streams down, since nothing of them can be
+  // dropped.
+  MonoTime OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now);
 
   // OnHalfClosed says that one end of `stream` has closed and that the other knows. A ClosePeer
   // follows unless the stream ends soon.
@@ -114,6 +116,10 @@ class TurnServer {
 
   // SetOptions replaces the rules; allocations that exist live on under their keys.
   void SetOptions(TurnOptions options);
+
+  // MeasureUse makes stats and quotas tell how much of the limits on rates was used since the last
+  // call. Call it about once a second.
+  void MeasureUse(Now now);
 
   const TurnStats& stats() const;
   size_t allocation_count() const;

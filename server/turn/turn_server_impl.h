@@ -78,7 +78,7 @@ class TurnServer::Impl {
   std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer, Now now);
   void OnPeerConnected(PeerStreamId stream, bool connected, Now now);
   bool OnHandedOver(PeerStreamId stream, Now now);
-  void OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now);
+  MonoTime OnSpliced(PeerStreamId stream, Direction direction, size_t bytes, Now now);
   void OnHalfClosed(PeerStreamId stream, Now now);
   void OnPeerStreamClosed(PeerStreamId stream, Now now);
   CoreId core_id() const { return core_id_; }
@@ -91,6 +91,7 @@ class TurnServer::Impl {
   bool EndSession(const SessionId& session, CloseReason reason, Now now);
   void CloseAll(CloseReason reason, Now now);
   void SetOptions(TurnOptions options);
+  void MeasureUse(Now now);
   const TurnStats& stats() const { return stats_; }
   size_t allocation_count() const { return live_count_; }
   bool IsConsistent() const;
@@ -110,7 +111,9 @@ class TurnServer::Impl {
   // relay.cc: the data path.
   std::optional<Forward> OnChannelData(const Client& client, ByteSpan bytes, Now now);
   std::optional<Forward> ToPeer(Allocation& allocation, const TransportAddress& peer,
-                                ByteSpan payload, size_t message_size);
+                                ByteSpan payload, size_t message_size, MonoTime now);
+  std::optional<Forward> MakeToPeer(Allocation& allocation, const TransportAddress& peer,
+                                    ByteSpan payload, size_t message_size);
   std::optional<Forward> ToClient(Allocation& allocation, AddressFamily family,
                                   const TransportAddress& peer, ByteSpan payload, MonoTime now);
   // Framing is how a peer's datagram is wrapped for the client.
@@ -180,6 +183,18 @@ class TurnServer::Impl {
   bool SupportsFamily(AddressFamily family) const;
   Duration GrantedLifetime(std::optional<uint32_t> requested) const;
 
+  // limits.cc: quotas, and rates.
+  std::expected<std::shared_ptr<AccountQuota>, ErrorStatus> TakeQuota(const QuotaHolder& holder,
+                                                                      MonoTime now);
+  void JoinAccount(Allocation& allocation, std::shared_ptr<AccountQuota> quota);
+  void LeaveAccount(Allocation& allocation, MonoTime now);
+  void UpdateThrottle(Allocation& allocation);
+  // HoldsBack says that a packet exceeds a rate, and counts it. It is asked for every packet.
+  bool HoldsBack(Allocation& allocation, Direction direction, size_t payload, MonoTime now) {
+    return allocation.throttle != nullptr && ExceedsRate(allocation, direction, payload, now);
+  }
+  bool ExceedsRate(Allocation& allocation, Direction direction, size_t payload, MonoTime now);
+
   // redirect.cc: other servers.
   bool Redirects(const Client& client) const;
   void AddAlternate(stun::MessageBuilder& builder, const Client& client);
@@ -199,6 +214,11 @@ class TurnServer::Impl {
   Directory& directory_;
   RandomSource& random_;
   Authenticator authenticator_;
+
+  RateLimits rates_;
+  // Of accounts that have allocations here. It outlives the table, whose records lead to it.
+  std::unordered_map<AccountQuota*, AccountShare> shares_;
+  MonoTime measured_at_{};
 
   AllocationTable table_;
   Deadlines deadlines_;

@@ -119,7 +119,8 @@ TEST_CASE("what is left out has its default, and the node the host's name") {
 TEST_CASE("every key can be set, and what can be printed reads back") {
   const auto config = Parse(
       "limits: {default_lifetime: 5m, max_lifetime: 30m, permissions_per_allocation: 7,\n"
-      "         channels_per_allocation: 8, allocations_per_username: 9}\n"
+      "         channels_per_allocation: 8, allocations_per_username: 9,\n"
+      "         session_bandwidth: 2.5 Mbit/s, account_bandwidth: 1Gbit/s}\n"
       "relay: {addresses: [{bind: \"2001:db8::5\", advertise: auto}],\n"
       "        peers: {allow: [10.1.0.0/16], deny: [\"2001:db8:1::/48\", 192.0.2.7]}}\n"
       "auth: {nonce_lifetime: 10m, secrets: [a, b]}\n"
@@ -134,6 +135,8 @@ TEST_CASE("every key can be set, and what can be printed reads back") {
   CHECK(config->limits.permissions_per_allocation == 7);
   CHECK(config->limits.channels_per_allocation == 8);
   CHECK(config->limits.allocations_per_username == 9);
+  CHECK(config->limits.session_bandwidth == 2'500'000);
+  CHECK(config->limits.account_bandwidth == 1'000'000'000);
   CHECK(config->relay.addresses[0].advertise_auto);
   CHECK(!config->relay.addresses[0].advertise);
   CHECK(config->relay.peers.allow.Contains(*IpAddress::Parse("10.1.2.3")));

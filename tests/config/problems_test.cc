@@ -42,6 +42,18 @@ TEST_CASE("all problems are reported, in the order of lines") {
         "1-4096 bytes)\n");
 }
 
+TEST_CASE("a bandwidth has a unit and is within what token buckets hold") {
+  for (const char* wrong : {"5", "5 MB", "-1 Mbit/s", "0 kbit/s", "fast"}) {
+    CAPTURE(wrong);
+    CHECK(ProblemsBeside("limits: {session_bandwidth: " + std::string(wrong) + "}")
+              .contains("is not a bandwidth; write it like 2.5 Mbit/s or 500 kbit/s, or none"));
+  }
+  for (const char* wrong : {"63.9 kbit/s", "33 Gbit/s"}) {
+    CHECK(ProblemsBeside("limits: {session_bandwidth: " + std::string(wrong) + "}")
+              .contains("is out of range; use 64 kbit/s to 32 Gbit/s, or none"));
+  }
+}
+
 TEST_CASE("duplicate keys name both lines") {
   CHECK(
       ProblemsBeside("region: us1\nedge: a\nregion: us2") ==

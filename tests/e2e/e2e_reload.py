@@ -11,6 +11,7 @@ import threading
 
 import prometheus
 import usage
+from e2e_admin import TOKEN, cli
 from echo_peer import EchoPeer
 from harness import Context, check, check_equal, free_port, wait_for
 from server import USERS, Server
@@ -27,8 +28,9 @@ def run(ctx: Context) -> None:
     peer = EchoPeer()
     ctx.on_cleanup(peer.close)
     make_certificate(ctx, "first")
-    server = Server(ctx, workers=2, tls={"certificate": str(ctx.directory / "cert.pem"),
-                                         "key": str(ctx.directory / "key.pem")})
+    server = Server(ctx, workers=2, admin={"token": TOKEN},
+                    tls={"certificate": str(ctx.directory / "cert.pem"),
+                         "key": str(ctx.directory / "key.pem")})
     server.config["listen"].append({"transport": "tls", "address": "127.0.0.1",
                                     "port": free_port()})
     server.start()
@@ -93,20 +95,27 @@ def good_reload(ctx: Context, server: Server) -> None:
 
 
 def bad_reloads(ctx: Context, server: Server) -> None:
-    """A typing error, a key that cannot be read or does not fit: said, and nothing changed."""
+    """A typing error, a key that cannot be read or does not fit, a bad rate card: log, metric and
+    HTTP answer say so, and nothing changed."""
     good = copy.deepcopy(server.config)
     with connect(server) as before:
         certificate = before.getpeercert(binary_form=True)
     (ctx.directory / "other.pem").write_text("no key")
+    rates = ctx.directory / "rates.yaml"
+    rates.write_text("currency: EUR\nseller: {name: Example Relay Ltd}\ncards:\n"
+                     "  - {id: a, effective_from: soon, prices: [{price: 1}]}\n")
     for change, words in (
             ({"limits": {"max_lifetme": "3h"}}, "did you mean `max_lifetime`"),
             ({"limits": {"max_lifetime": "soon"}}, "soon is not a duration"),
             ({"tls": {**good["tls"], "key": str(ctx.directory / "missing.pem")}}, "missing.pem"),
-            ({"tls": {**good["tls"], "key": str(ctx.directory / "other.pem")}}, "other.pem")):
+            ({"tls": {**good["tls"], "key": str(ctx.directory / "other.pem")}}, "other.pem"),
+            ({"metering": {**good["metering"], "rates": str(rates)}}, "rates.yaml:4: ")):
         server.config = {**copy.deepcopy(good), "region": "us1", **change}
         server.config["auth"] = {**good["auth"], "users": []}
         event = reload(server, "config_reload_failed")
         check(words in event["problems"], f"`{words}` is not in {event['problems']}")
+        answer = cli(ctx, server, "reload", status=1)
+        check("nothing was changed" in answer and words in answer, f"the HTTP answer: {answer}")
         check_metric(server, 0)
         check_equal((errors(server, ALICE), errors(server, CAROL)), (0, 0), "after a bad reload")
         with connect(server) as now:
@@ -117,7 +126,7 @@ def bad_reloads(ctx: Context, server: Server) -> None:
 
 
 def certificate_alone(ctx: Context, server: Server) -> None:
-    """A renewed certificate needs no signal."""
+    """A renewed certificate needs no signal, whatever else the configuration names meanwhile."""
     with connect(server) as before:
         certificate = before.getpeercert(binary_form=True)
     make_certificate(ctx, "third")

@@ -51,7 +51,7 @@ class FuzzWorld {
     options_.max_permissions = 6;
     options_.max_channels = 5;
     options_.max_peer_connections = 4;
-    options_.max_allocations_per_username = 3;
+    options_.limits.allocations_per_username = 3;
     options_.credentials = std::make_shared<const Credentials>(
         "r",
         std::vector<Credentials::User>{
@@ -182,7 +182,7 @@ class FuzzWorld {
     } else if (stream.is_bound) {
       const uint8_t what = input->Below(8);
       const auto direction = what % 2 == 0 ? Direction::kClientToPeer : Direction::kPeerToClient;
-      if (what < 6) return server_->OnSpliced(id, direction, input->Byte(), now_);
+      if (what < 6) return (void)server_->OnSpliced(id, direction, input->Byte(), now_);
       if (what == 6) return server_->OnHalfClosed(id, now_);
       EraseStream(id);
       server_->OnPeerStreamClosed(id, now_);

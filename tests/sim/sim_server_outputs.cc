@@ -173,13 +173,8 @@ void SimServer::CheckEmpty() {
   if (directory_->ports_in_use() != 0) wires_.Problem("ports are left in use");
   if (directory_->offers() != 0) wires_.Problem("connections wait to be bound");
   if (directory_->reservations() != 0) wires_.Problem("reservations are left");
-  // The quota of everybody is free again: one allocation fits into a limit of one.
-  for (const auto& [id, session] : auditor_.books().sessions) {
-    if (!directory_->TakeAllocation(session.username, 1)) {
-      wires_.Problem("the quota of " + session.username + " is not free");
-      return;
-    }
-    directory_->ReturnAllocation(session.username);
+  for (const Quotas::Fullest& fullest : directory_->quotas().Read()) {
+    if (fullest.used != 0) wires_.Problem("the quota of " + fullest.who + " is not free");
   }
   if (slots_->used() != 0) wires_.Problem("slots are left in use");
   if (auditor_.open_sessions() != 0) wires_.Problem("sessions are left open");

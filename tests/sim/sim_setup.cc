@@ -72,7 +72,7 @@ void SimWorld::MakeServerSettings() {
   settings_.options.credentials =
       std::make_shared<Credentials>(kRealm, users, std::vector<std::string>{kSecret});
   settings_.options.peer_filter = std::make_shared<PeerFilter>(std::move(filter));
-  settings_.options.max_allocations_per_username = dice_.Percent(30) ? 2 : 0;
+  settings_.options.limits.allocations_per_username = dice_.Percent(30) ? 2 : 0;
   settings_.options.max_channels = dice_.Percent(20) ? 2 : 100;
   settings_.options.max_permissions = dice_.Percent(20) ? 2 : 100;
   settings_.options.max_peer_connections = dice_.Percent(20) ? dice_.Below(3) : 64;

@@ -1,6 +1,7 @@
 #include "tools/turnpike/admin_commands.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -16,6 +17,7 @@
 #include "common/base/log.h"
 #include "common/base/time.h"
 #include "tools/turnpike/http_client.h"
+#include "tools/turnpike/text_table.h"
 
 namespace turnpike {
 namespace {
@@ -94,29 +96,20 @@ std::string Rate(const json& bytes) {
                        : fmt::format("{:.1f} Mbit/s", kbit / 1000);
 }
 
-// Table aligns the cells of all rows; the first row is the header.
-std::string Table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths(rows.front().size());
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      const bool is_number = i >= 5;
-      line += is_number ? fmt::format("{:>{}}  ", row[i], widths[i])
-                        : fmt::format("{:<{}}  ", row[i], widths[i]);
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
+std::string Summary(const json& document, size_t shown) {
+  const auto count = document["sessions"].get<uint64_t>();
+  std::string text = fmt::format("{} session{}, {}", count, count == 1 ? "" : "s",
+                                 Rate(document["bytes_per_second"]));
+  if (count > shown) text += fmt::format("; {} shown", shown);
+  return text + "\n";
 }
 
-std::string Render(const json& document) {
+// Sessions renders the table of at most `most` sessions, and how many they are.
+std::string Sessions(const json& document, size_t most, size_t* shown) {
   std::vector<std::vector<std::string>> rows = {{"SESSION", "ACCOUNT", "LABEL", "CLIENT", "STARTED",
                                                  "FROM CLIENT", "TO CLIENT", "BYTES", "DROPPED"}};
   for (const json& row : document["rows"]) {
+    if (rows.size() > most) break;
     rows.push_back(
         {row["session_id"], row["account"], row["label"],
          row["transport"].get<std::string>() + " " + row["client_address"].get<std::string>(),
@@ -125,12 +118,24 @@ std::string Render(const json& document) {
          std::to_string(row["billable_bytes"].get<uint64_t>()),
          std::to_string(row["dropped_packets"].get<uint64_t>())});
   }
-  std::string text = rows.size() > 1 ? Table(rows) : "";
-  const auto count = document["sessions"].get<uint64_t>();
-  text += fmt::format("{} session{}, {}", count, count == 1 ? "" : "s",
-                      Rate(document["bytes_per_second"]));
-  if (count > rows.size() - 1) text += fmt::format("; {} shown", rows.size() - 1);
-  return text + "\n";
+  *shown = rows.size() - 1;
+  return *shown > 0 ? TextTable(rows, 5) : "";
+}
+
+std::string Render(const json& document) {
+  size_t shown = 0;
+  const std::string table = Sessions(document, SIZE_MAX, &shown);
+  return table + Summary(document, shown);
+}
+
+// Picture is what a terminal shows until the next one: as many sessions as there are lines for.
+std::string Picture(const json& document) {
+  winsize size{};
+  const bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 3;
+  size_t shown = 0;
+  const std::string table = Sessions(document, is_known ? size.ws_row - 3u : SIZE_MAX, &shown);
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  return "\x1b[H\x1b[2J" + FormatRfc3339(now) + "  " + Summary(document, shown) + table;
 }
 
 int List(const Server& server, const ListOptions& options) {
@@ -138,12 +143,45 @@ int List(const Server& server, const ListOptions& options) {
   while (true) {
     const auto document = Ask(server, "GET", "/v1/sessions" + Query(options));
     if (!document) return 1;
-    // On a terminal each picture takes the place of the one before.
-    if (options.watch && isatty(STDOUT_FILENO) != 0) std::cout << "\x1b[H\x1b[2J";
-    std::cout << (options.as_json ? document->dump() + "\n" : Render(*document)) << std::flush;
+    const bool replaces = options.watch && isatty(STDOUT_FILENO) != 0;
+    std::cout << (options.as_json ? document->dump() + "\n"
+                  : replaces      ? Picture(*document)
+                                  : Render(*document))
+              << std::flush;
     if (!options.watch || !std::cout) return std::cout ? 0 : 1;
     std::this_thread::sleep_for(kRefresh);
   }
+}
+
+// Amount renders what is used or allowed, in the unit of the row.
+std::string Amount(const json& row, const char* member) {
+  const auto value = row[member].get<uint64_t>();
+  const std::string unit = row["unit"];
+  if (unit == "bit/s") return Rate(value / 8);
+  return unit.empty() ? std::to_string(value) : fmt::format("{} {}", value, unit);
+}
+
+int ListLimits(const Server& server, bool as_json) {
+  const auto document = Ask(server, "GET", "/v1/limits");
+  if (!document) return 1;
+  std::vector<std::vector<std::string>> rows = {{"LIMIT", "MOST BY", "USED", "OF", "RATIO"}};
+  for (const json& row : (*document)["rows"]) {
+    rows.push_back({row["limit"], row["who"], Amount(row, "used"), Amount(row, "of"),
+                    fmt::format("{:.1f} %", row["ratio"].get<double>() * 100)});
+  }
+  std::cout << (as_json ? document->dump() + "\n" : TextTable(rows, 2));
+  return std::cout ? 0 : 1;
+}
+
+void AddLimits(CLI::App& app, int* exit_status) {
+  const auto server = std::make_shared<Server>();
+  const auto as_json = std::make_shared<bool>(false);
+  CLI::App* const command =
+      app.add_subcommand("limits", "How much of each limit is in use, and by whom most");
+  AddServerOptions(command, server);
+  command->add_flag("--json", *as_json, "Print what the server answers");
+  command->callback(
+      [server, as_json, exit_status] { *exit_status = ListLimits(*server, *as_json); });
 }
 
 void AddSessions(CLI::App& app, int* exit_status) {
@@ -255,6 +293,7 @@ void AddDrainAndReload(CLI::App& app, int* exit_status) {
 
 void AddAdminCommands(CLI::App& app, int* exit_status) {
   AddSessions(app, exit_status);
+  AddLimits(app, exit_status);
   AddCredentials(app, exit_status);
   AddDrainAndReload(app, exit_status);
 }

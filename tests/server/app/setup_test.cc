@@ -133,6 +133,7 @@ TEST_CASE("options carry the configured limits, users and the peers that stay cl
   config.limits.peer_connections_per_allocation = 3;
   config.limits.channels_per_allocation = 8;
   config.limits.allocations_per_username = 9;
+  config.limits.session_bandwidth = 2'500'000;
   config.limits.default_lifetime = std::chrono::seconds(10);
   config.limits.max_lifetime = std::chrono::seconds(20);
   config.auth.nonce_lifetime = std::chrono::seconds(30);
@@ -144,7 +145,8 @@ TEST_CASE("options carry the configured limits, users and the peers that stay cl
   CHECK(options.max_permissions == 7);
   CHECK(options.max_peer_connections == 3);
   CHECK(options.max_channels == 8);
-  CHECK(options.max_allocations_per_username == 9);
+  CHECK(options.limits.allocations_per_username == 9);
+  CHECK(options.limits.session_bandwidth == 2'500'000 / 8);
   CHECK(options.default_lifetime == std::chrono::seconds(10));
   CHECK(options.max_lifetime == std::chrono::seconds(20));
   CHECK(options.nonce_lifetime == std::chrono::seconds(30));
@@ -164,18 +166,6 @@ TEST_CASE("a listener's port that is taken is said before anything opens") {
   const auto taken = CheckListenersFree({other.address()}, {});
   REQUIRE(!taken.has_value());
   CHECK(taken.error().find(other.address().ToString()) != std::string::npos);
-}
-
-TEST_CASE("warnings say what an operator will miss") {
-  config::Config config;
-  config.relay.ports = {10000, 10009};
-  const std::vector<RelayAddress> relays = {{Ip("203.0.113.7"), Ip("203.0.113.7")}};
-  config.auth.secrets = {"s"};
-  CHECK(Warnings(config, relays, 100).empty());
-  CHECK(Warnings(config, relays, 9).size() == 1);
-  CHECK(Warnings(config, {{Ip("127.0.0.1"), Ip("127.0.0.1")}}, 100).size() == 1);
-  config.auth.secrets.clear();
-  CHECK(Warnings(config, relays, 100)[0].find("nobody can allocate") == 0);
 }
 
 }  // namespace turnpike

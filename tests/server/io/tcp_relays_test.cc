@@ -239,7 +239,7 @@ TEST_CASE("another program's listener makes a port taken") {
   struct Nobody final : PeerStreamHost {
     std::optional<PeerStreamId> OnPeerAccepted(RelayId, const PeerAddress&) override { return {}; }
     void OnPeerConnected(PeerStreamId, bool) override {}
-    void OnSpliced(PeerStreamId, Direction, size_t) override {}
+    MonoTime OnSpliced(PeerStreamId, Direction, size_t) override { return time.mono; }
     void OnHalfClosed(PeerStreamId) override {}
     void OnPeerStreamClosed(PeerStreamId) override {}
     const Now& now() override { return time; }

@@ -92,6 +92,17 @@ TEST_CASE("the JSON API takes token, query and body, and is JSON") {
   CHECK(StatusOf(post(std::string(70'000, 'x'))) == 413);
 }
 
+TEST_CASE("a body that does not come keeps nobody waiting, unless it has the token") {
+  auto& [source, http] = TheSite();
+  const std::string announced = "Content-Length: 1000\r\n";
+  for (const char* path : {"/v1/credentials/revoke", "/v1/nothing"}) {
+    const int status = StatusOf(Request(*http, "POST", path, announced));
+    CHECK(status == (std::string_view(path) == "/v1/nothing" ? 404 : 401));
+  }
+  CHECK(StatusOf(Request(*http, "GET", "/livez", announced)) == 200);
+  CHECK(StatusOf(Request(*http, "POST", "/metrics", announced)) == 405);
+}
+
 TEST_CASE("/metrics holds a thousand accounts") {
   auto& [source, http] = TheSite();
   {

@@ -142,4 +142,19 @@ TEST_CASE("reload tells what changed, what waits, or what is wrong; drain starts
   CHECK(actions.drained);
 }
 
+TEST_CASE("limits are listed with what is used of them, and by whom most") {
+  FakeActions actions;
+  actions.quotas = {{"ports", "", 7, 100}, {"account_bandwidth", "bit/s", 1500, 2000, "a\xff"}};
+  const ApiAnswer answer = Ask(actions, "GET", "/v1/limits");
+  CHECK(answer.status == 200);
+  const json rows = json::parse(answer.body)["rows"];
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[1] == json{{"limit", "account_bandwidth"},
+                        {"unit", "bit/s"},
+                        {"used", 1500},
+                        {"of", 2000},
+                        {"ratio", 0.75},
+                        {"who", "a\\xFF"}});
+}
+
 }  // namespace turnpike

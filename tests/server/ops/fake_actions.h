@@ -23,11 +23,13 @@ class FakeActions : public AdminActions {
     revoked.push_back(revocation);
     return {};
   }
+  std::vector<QuotaUse> Quotas() const override { return quotas; }
   std::string admin_token() const override { return token; }
 
   std::mutex mutex;  // where a server's threads call, `revoked` is read under it
   bool drained = false;
   ReloadReport reload;
+  std::vector<QuotaUse> quotas;
   std::vector<LiveSession> sessions;
   std::vector<SessionId> killed;
   std::vector<Revocation> revoked;

@@ -85,6 +85,7 @@ inline void FillEverything(FakeSource& source) {
     for (auto& row : stats.relayed_bytes) fill(row);
     for (auto& row : stats.relayed_packets) fill(row);
     fill(stats.dropped_packets);
+    fill(stats.limited);
     fill(stats.auth_failures);
     for (auto& row : stats.messages) fill(row);
     fill(stats.duration_buckets);
@@ -106,6 +107,7 @@ inline void FillEverything(FakeSource& source) {
                    .reservations = 2,
                    .slots_in_use = 3,
                    .slots_total = 65536,
+                   .quotas = {{"ports", "", 7, 100}, {"session_bandwidth", "bit/s", 1500, 2000}},
                    .tls_certificate_expires_s = 1'800'000'000,
                    .draining = true,
                    .config_last_reload_successful = true};

@@ -175,7 +175,7 @@ TEST_CASE("gauges, the ledger's health and the build") {
            "turn_ports_limit 100",
            "turn_reservations 2",
            R"(turn_quota_utilization_ratio{quota="ports"} 0.07)",
-           R"(turn_quota_utilization_ratio{quota="slots"} 0.000045)",
+           R"(turn_quota_utilization_ratio{quota="session_bandwidth"} 0.75)",
            "turn_metering_slots_in_use 3",
            "turn_metering_slots_limit 65536",
            "turn_metering_unpersisted_bytes 12",

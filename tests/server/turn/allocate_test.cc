@@ -277,7 +277,7 @@ TEST_CASE("8656_7_2_step9 ADDITIONAL-ADDRESS-FAMILY of IPv4 or of nothing is 400
 
 TEST_CASE("8656_7_2_step10 the quota of a username is 486, and what ends frees it") {
   CoreWorld world;
-  world.options().max_allocations_per_username = 2;
+  world.options().limits.allocations_per_username = 2;
   world.Reload();
   TestClient first(world, "7.7.7.7:1000", "alice", "s3cret");
   TestClient second(world, "7.7.7.7:1001", "alice", "s3cret");
@@ -355,13 +355,13 @@ TEST_CASE("no port left: 508, and again a port when one is free") {
 
 TEST_CASE("a full or draining core: 508, and its allocations live on") {
   CoreWorld world;
-  world.options().max_allocations = 1;
+  world.options().limits.allocations = 1;
   world.Reload();
   TestClient alice(world, "7.7.7.7:1000", "alice", "s3cret");
   TestClient bob(world, "7.7.7.7:1001", "bob", "hunter2");
   alice.Allocate();
   CHECK(bob.Request(Method::kAllocate, RequestedUdp).code() == 508);
-  world.options().max_allocations = 0;
+  world.options().limits.allocations = 0;
   world.Reload();
   world.server().Drain(world.now());
   CHECK(bob.Request(Method::kAllocate, RequestedUdp).code() == 508);

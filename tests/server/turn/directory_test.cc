@@ -169,19 +169,6 @@ TEST_CASE("8656_7_2 a reservation ends after 30 seconds and its port is free aga
   CHECK(world.directory.IsConsistent());
 }
 
-TEST_CASE("allocations are counted per username") {
-  Directory directory({kA}, 50000, 50009);
-  CHECK(directory.TakeAllocation("alice", 2));
-  CHECK(directory.TakeAllocation("alice", 2));
-  CHECK(!directory.TakeAllocation("alice", 2));
-  CHECK(directory.TakeAllocation("bob", 2));
-  CHECK_MESSAGE(directory.TakeAllocation("alice", 0), "0 is no limit, and counts");
-  directory.ReturnAllocation("alice");
-  CHECK_MESSAGE(!directory.TakeAllocation("alice", 2), "the refused one was not counted");
-  directory.ReturnAllocation("alice");
-  CHECK(directory.TakeAllocation("alice", 2));
-}
-
 // Model is the directory as a dumb person would write it.
 struct Model {
   std::set<std::pair<IpAddress, uint16_t>> held;  // taken, not reserved
@@ -304,6 +291,8 @@ TEST_CASE("property: any sequence agrees with the model, and nothing leaks") {
 int Work(Directory& directory, std::array<std::atomic<bool>, 65536>& owned, uint64_t seed) {
   SeededRandom random(seed);
   const std::string username = "user" + std::to_string(seed % 2);
+  const LimitOptions limits = {.allocations_per_username = 3};
+  const QuotaHolder holder = {.username = username, .account = "acme", .client = kA};
   std::vector<uint16_t> mine;
   int wrong = 0;
   const auto own = [&](uint16_t port) {
@@ -328,7 +317,7 @@ int Work(Directory& directory, std::array<std::atomic<bool>, 65536>& owned, uint
         }
       }
     }
-    if (directory.TakeAllocation(username, 3)) directory.ReturnAllocation(username);
+    if (directory.quotas().Take(holder, limits, kStart)) directory.quotas().Return(holder, kStart);
     if (i % 64 == 0) directory.ExpireReservations(kStart + seconds(30));
     while (mine.size() > 10) give_back();
   }
@@ -349,7 +338,7 @@ TEST_CASE("workers on several threads never share a port and leak none") {
   directory.ExpireReservations(kStart + seconds(30));
   CHECK(directory.ports_in_use() == 0);
   CHECK(directory.IsConsistent());
-  for (int i = 0; i < 3; ++i) CHECK(directory.TakeAllocation("user0", 3));
+  CHECK(directory.quotas().Read()[static_cast<size_t>(Limit::kAllocations)].used == 0);
 }
 
 }  // namespace
