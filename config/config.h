@@ -140,6 +140,7 @@ struct Config {
     std::string rates;       // a file of rates, for caps in money; empty: none
     struct Retention {
       Duration sessions = std::chrono::hours(90 * 24);  // from a session's end
+      Duration parts = std::chrono::hours(396 * 24);    // 13 months, from a session's end
     } retention;
   } metering;
 

@@ -196,6 +196,10 @@ constexpr Key kKeys[] = {
     Restart(Value<Span<604'800'000, 315'360'000'000>, MEMBER(metering.retention.sessions)>(
         "metering.retention.sessions",
         "From a session's end: then its username, addresses and drops are erased; usage stays.")),
+    Restart(Value<Span<5'184'000'000, 3'153'600'000'000>, MEMBER(metering.retention.parts)>(
+        "metering.retention.parts",
+        "From a session's end: then it is forgotten, with its usage by 15 minutes (13 months). "
+        "Lines of invoices can be explained as long; sums of accounts and edges stay for ever.")),
 
     Entries<MEMBER(caps), kPrintNothing, NameCap>(
         "caps",

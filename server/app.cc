@@ -126,8 +126,9 @@ std::expected<void, std::string> App::OpenMetering(const config::Config& config)
   auto slots = SlotFile::Open(directory + "/live.slots", config.metering.slots, identity);
   if (!slots) return std::unexpected(slots.error());
   slots_ = std::move(*slots);
-  ledger_ = std::make_unique<LedgerThread>(std::move(*ledger), *slots_, config.metering.checkpoint,
-                                           config.metering.retention.sessions);
+  ledger_ = std::make_unique<LedgerThread>(
+      std::move(*ledger), *slots_, config.metering.checkpoint,
+      LedgerRetention{config.metering.retention.sessions, config.metering.retention.parts});
   if (!config.caps.empty()) {
     auto caps = MakeCaps(config);
     if (!caps) return std::unexpected(caps.error());

@@ -29,11 +29,8 @@ constexpr int kLastAttempts = 3;
 }  // namespace
 
 LedgerThread::LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
-                           Duration keep_sessions)
-    : ledger_(std::move(ledger)),
-      slots_(slots),
-      interval_(interval),
-      keep_sessions_(keep_sessions) {
+                           LedgerRetention retention)
+    : ledger_(std::move(ledger)), slots_(slots), interval_(interval), retention_(retention) {
   Publish();
 }
 
@@ -139,7 +136,7 @@ void LedgerThread::Run() {
     slots_.Heartbeat(now.wall);
     slots_.GrowAhead();
     if (now.mono >= due || SlotsRunShort()) {
-      if (Checkpoint(Kind::kPeriodic)) EraseOldSessions();
+      if (Checkpoint(Kind::kPeriodic)) ForgetOldSessions();
       due = ReadClocks().mono + interval_;
     }
     lock.lock();
@@ -151,10 +148,13 @@ void LedgerThread::Run() {
   }
 }
 
-void LedgerThread::EraseOldSessions() {
-  const auto keep = std::chrono::floor<std::chrono::microseconds>(keep_sessions_);
+void LedgerThread::ForgetOldSessions() {
+  using std::chrono::microseconds;
+  const WallTime now = ReadClocks().wall;
   // A failure closes the connection, and the next checkpoint says what is wrong with the disk.
-  if (auto ok = ledger_->EraseSessions(ReadClocks().wall - keep); !ok) {
+  if (auto ok = ledger_->Forget(now - std::chrono::floor<microseconds>(retention_.sessions),
+                                now - std::chrono::floor<microseconds>(retention_.parts));
+      !ok) {
     Log(LogLevel::kWarning, "ledger_erase_failed", {{"error", ok.error()}});
   }
 }

@@ -19,14 +19,20 @@
 
 namespace turnpike {
 
+// LedgerRetention says how long after its end a session is kept.
+struct LedgerRetention {
+  Duration sessions;  // who and where it was
+  Duration parts;     // at all
+};
+
 // LedgerThread writes a checkpoint each interval, and earlier when sessions come and go so fast
 // that slots run short. A checkpoint that fails is logged, published and tried again; calls go on,
 // since the slots keep counting.
 class LedgerThread {
  public:
-  // `slots` is not owned. Who and where is erased from sessions that ended `keep_sessions` ago.
+  // `slots` is not owned.
   LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
-               Duration keep_sessions);
+               LedgerRetention retention);
   // The destructor ends the thread without a last checkpoint, for a start that failed.
   ~LedgerThread();
   LedgerThread(const LedgerThread&) = delete;
@@ -65,7 +71,7 @@ class LedgerThread {
 
   void Run();
   bool Checkpoint(Kind kind);
-  void EraseOldSessions();
+  void ForgetOldSessions();
   bool SlotsRunShort() const;
   void TakeNewCaps();
   std::vector<LiveSession> LiveSessions() const;
@@ -77,7 +83,7 @@ class LedgerThread {
   SlotFile& slots_;
   std::unique_ptr<CapKeeper> caps_;  // nullptr: no caps
   const Duration interval_;
-  const Duration keep_sessions_;
+  const LedgerRetention retention_;
 
   // Of the thread that checkpoints.
   LedgerStatus current_;

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/metering/file.h"
+#include "common/metering/ledger_retention.h"
 #include "common/metering/ledger_schema.h"
 #include "common/metering/ledger_writer.h"
 
@@ -143,11 +144,13 @@ std::expected<std::vector<AccountUsage>, std::string> Ledger::UsageSince(WallTim
   return usage;
 }
 
-std::expected<void, std::string> Ledger::EraseSessions(WallTime before) {
+std::expected<void, std::string> Ledger::Forget(WallTime erase_before, WallTime prune_before) {
   constexpr int64_t kAtOnce = 500;
   State& state = *state_;
   if (auto ok = state.OpenWriter(); !ok) return std::unexpected(ok.error());
-  if (state.writer->EraseSessions(before, kAtOnce)) return {};
+  EraseSessions(state.writer->database(), erase_before, kAtOnce);
+  PruneSessions(state.writer->database(), prune_before, kAtOnce);
+  if (state.writer->ok()) return {};
   std::string error = "cannot write " + state.writer->error();
   state.writer.reset();
   return std::unexpected(std::move(error));

@@ -74,10 +74,11 @@ class Ledger {
   // with a sentence.
   std::expected<std::vector<AccountUsage>, std::string> UsageSince(WallTime from);
 
-  // EraseSessions takes username, addresses and drops out of sessions that ended before `before`; a
-  // few hundred in one transaction, so that no checkpoint waits for it: call it after each. Usage
-  // and sums stay. It fails like Checkpoint does.
-  std::expected<void, std::string> EraseSessions(WallTime before);
+  // Forget takes username, addresses and drops out of sessions that ended before `erase_before`,
+  // and whole sessions with their parts that ended before `prune_before`: a few hundred in one
+  // transaction, so that no checkpoint waits for it: call it after each. Usage and sums stay. It
+  // fails like Checkpoint does.
+  std::expected<void, std::string> Forget(WallTime erase_before, WallTime prune_before);
 
   // BillableTotals lists the sums per account and region that are committed, in the order in which
   // accounts first appeared: a cap on the number of metric series then always cuts the same ones.

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/metering/file.h"
 #include "common/metering/ledger_tables.h"
+#include "common/metering/totals_sql.h"
 
 namespace turnpike {
 namespace {
@@ -77,7 +78,7 @@ std::expected<void, std::string> QuickCheck(Database& database) {
 std::expected<void, std::string> BringUpToDate(Database& database, int64_t version) {
   if (version == kLedgerSchemaVersion) return {};
   database.Exec("BEGIN IMMEDIATE");
-  database.Exec(version == 0 ? kCreateLedger : kMigrateLedgerFrom1);
+  database.Exec(ExpandTotals(version == 0 ? kCreateLedger : kMigrateLedgerFrom1));
   database.Exec("COMMIT");
   if (!database.ok()) return std::unexpected(Explain(database));
   if (version != 0) {
@@ -186,7 +187,7 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForReading(
   static_cast<void>(application);
   const auto version = Recognise(database);
   if (!version) return std::unexpected(version.error());
-  if (*version == 1) database.Exec(kReadLedgerVersion1);
+  if (*version == 1) database.Exec(ExpandTotals(kReadLedgerVersion1));
   if (!database.ok()) return std::unexpected(Explain(database));
   return opened;
 }

@@ -1,5 +1,6 @@
 // The SQL of usage.db: its tables, how an older schema becomes the present one, and how a reader
-// sees an older file as if it were new. LEDGER.md says what the columns mean.
+// sees an older file as if it were new. LEDGER.md says what the columns mean. `{…}` stands for the
+// six totals (ExpandTotals).
 #pragma once
 
 namespace turnpike {
@@ -37,16 +38,12 @@ CREATE TABLE session(
   started_at INTEGER NOT NULL,
   ended_at INTEGER,
   close_reason TEXT,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL
+  {$ INTEGER NOT NULL}
 ) STRICT;
 CREATE INDEX session_started ON session(started_at);
 CREATE INDEX session_open ON session(key) WHERE ended_at IS NULL;
 CREATE INDEX session_traceable ON session(ended_at) WHERE client_address <> '';
+CREATE INDEX session_ended ON session(ended_at);
 CREATE TABLE session_drop(
   session INTEGER NOT NULL REFERENCES session,
   reason TEXT NOT NULL,
@@ -56,12 +53,7 @@ CREATE TABLE session_drop(
 CREATE TABLE usage_part(
   bucket INTEGER NOT NULL,
   session INTEGER NOT NULL REFERENCES session,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL,
+  {$ INTEGER NOT NULL},
   PRIMARY KEY (bucket, session)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE usage_bucket(
@@ -70,12 +62,7 @@ CREATE TABLE usage_bucket(
   region BLOB NOT NULL,
   transport TEXT NOT NULL,
   label BLOB NOT NULL,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL,
+  {$ INTEGER NOT NULL},
   sessions INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (bucket, account, region, transport, label)
 ) STRICT, WITHOUT ROWID;
@@ -92,12 +79,7 @@ CREATE TABLE usage_pruned(
   account INTEGER NOT NULL REFERENCES account,
   transport TEXT NOT NULL,
   label BLOB NOT NULL,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL,
+  {$ INTEGER NOT NULL},
   sessions INTEGER NOT NULL,
   PRIMARY KEY (bucket, boot, account, transport, label)
 ) STRICT, WITHOUT ROWID;
@@ -116,6 +98,7 @@ PRAGMA user_version = 2;
 inline constexpr const char* kMigrateLedgerFrom1 = R"sql(
 ALTER TABLE boot ADD COLUMN pruned_before INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX session_traceable ON session(ended_at) WHERE client_address <> '';
+CREATE INDEX session_ended ON session(ended_at);
 ALTER TABLE usage_bucket ADD COLUMN sessions INTEGER NOT NULL DEFAULT 0;
 INSERT INTO usage_bucket
   SELECT max(started_at, 0) / 900000000, account, region, transport, label,
@@ -128,12 +111,7 @@ CREATE TABLE usage_pruned(
   account INTEGER NOT NULL REFERENCES account,
   transport TEXT NOT NULL,
   label BLOB NOT NULL,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL,
+  {$ INTEGER NOT NULL},
   sessions INTEGER NOT NULL,
   PRIMARY KEY (bucket, boot, account, transport, label)
 ) STRICT, WITHOUT ROWID;
@@ -157,9 +135,7 @@ CREATE TEMP VIEW usage_bucket AS
   SELECT max(started_at, 0) / 900000000, account, region, transport, label, 0, 0, 0, 0, 0, 0, 1
   FROM main.session JOIN main.boot AS b ON b.key = boot;
 CREATE TEMP VIEW usage_pruned AS
-  SELECT bucket, 0 AS boot, account, transport, label, client_to_peer_bytes, peer_to_client_bytes,
-    client_to_peer_wire_bytes, peer_to_client_wire_bytes, client_to_peer_packets,
-    peer_to_client_packets, 0 AS sessions
+  SELECT bucket, 0 AS boot, account, transport, label, {$}, 0 AS sessions
   FROM main.usage_bucket WHERE false;
 CREATE TEMP VIEW merged_ledger AS
   SELECT id AS first_boot, node, '' AS state, 0 AS as_of FROM main.boot WHERE false;

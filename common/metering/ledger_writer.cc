@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/metering/ledger_schema.h"
+#include "common/metering/totals_sql.h"
 
 namespace turnpike {
 namespace {
@@ -13,48 +14,12 @@ namespace {
 // a busy server does not sync the database at every checkpoint.
 constexpr int kLongWal = 4096;
 
-constexpr const char* kFindSession = R"sql(
-SELECT key, ended_at IS NOT NULL,
-  client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes,
-  peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets
-FROM session WHERE id = ?)sql";
-
 constexpr const char* kInsertSession = R"sql(
 INSERT INTO session VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, 0, 0, 0, 0, 0, 0))sql";
-
-constexpr const char* kUpdateSession = R"sql(
-UPDATE session SET
-  client_to_peer_bytes = ?, peer_to_client_bytes = ?, client_to_peer_wire_bytes = ?,
-  peer_to_client_wire_bytes = ?, client_to_peer_packets = ?, peer_to_client_packets = ?
-WHERE key = ?)sql";
 
 // The first end stands: a stale slot that a power cut brought back cannot move it.
 constexpr const char* kEndSession =
     "UPDATE session SET ended_at = ?, close_reason = ? WHERE key = ? AND ended_at IS NULL";
-
-// Grow builds "INSERT INTO `table` ... on conflict add" for a table whose last columns are totals.
-// min() keeps a sum that leaves SQLite's integers from becoming a REAL, which a STRICT table would
-// refuse for ever after.
-std::string Grow(const std::string& table, int key_columns, std::span<const char* const> totals) {
-  std::string values = "?";
-  for (size_t i = 1; i < static_cast<size_t>(key_columns) + totals.size(); ++i) values += ", ?";
-  std::string sql = "INSERT INTO " + table + " VALUES (" + values + ") ON CONFLICT DO UPDATE SET ";
-  for (size_t i = 0; i < totals.size(); ++i) {
-    const std::string name = totals[i];
-    sql += (i == 0 ? "" : ", ") + name + " = min(" + name + " + excluded." + name +
-           ", 9223372036854775807)";
-  }
-  return sql;
-}
-
-// The six totals, and what a bucket has beside them.
-constexpr std::array<const char*, 7> kBucketColumns = {"client_to_peer_bytes",
-                                                       "peer_to_client_bytes",
-                                                       "client_to_peer_wire_bytes",
-                                                       "peer_to_client_wire_bytes",
-                                                       "client_to_peer_packets",
-                                                       "peer_to_client_packets",
-                                                       "sessions"};
 
 std::string_view IdBytes(const SessionId& id) {
   return {reinterpret_cast<const char*>(id.data()), id.size()};
@@ -77,13 +42,14 @@ std::expected<std::unique_ptr<LedgerWriter>, std::string> LedgerWriter::Open(
 
 LedgerWriter::LedgerWriter(std::unique_ptr<Database> database)
     : database_(std::move(database)),
-      find_session_(*database_, kFindSession),
+      find_session_(*database_, "SELECT key, ended_at IS NOT NULL, " + EachTotal() +
+                                    " FROM session WHERE id = ?"),
       insert_session_(*database_, kInsertSession),
-      update_session_(*database_, kUpdateSession),
+      update_session_(*database_, "UPDATE session SET " + EachTotal("$ = ?") + " WHERE key = ?"),
       end_session_(*database_, kEndSession),
-      add_part_(*database_, Grow("usage_part", 2, std::span(kBucketColumns).first(6))),
-      add_bucket_(*database_, Grow("usage_bucket", 5, kBucketColumns)),
-      add_total_(*database_, Grow("usage_total", 2, std::span(kBucketColumns).first(2))),
+      add_part_(*database_, GrowTotals("usage_part", 2)),
+      add_bucket_(*database_, GrowTotals("usage_bucket", 5, {"sessions"})),
+      add_total_(*database_, GrowColumns("usage_total", 2, std::span(kTotalsColumns).first(2))),
       find_drops_(*database_, "SELECT reason, packets FROM session_drop WHERE session = ?"),
       set_drop_(*database_, "INSERT OR REPLACE INTO session_drop VALUES (?, ?, ?)"),
       set_meta_(*database_,
@@ -239,11 +205,8 @@ std::vector<AccountUsage> LedgerWriter::TakeGrowth() {
 std::vector<AccountUsage> LedgerWriter::UsageSince(BucketIndex first) {
   const auto names = AccountNames();
   std::vector<AccountUsage> usage;
-  Statement find(*database_,
-                 "SELECT bucket, account, region, transport, label, client_to_peer_bytes, "
-                 "peer_to_client_bytes, client_to_peer_wire_bytes, peer_to_client_wire_bytes, "
-                 "client_to_peer_packets, peer_to_client_packets "
-                 "FROM usage_bucket WHERE bucket >= ?");
+  Statement find(*database_, "SELECT bucket, account, region, transport, label, " + EachTotal() +
+                                 " FROM usage_bucket WHERE bucket >= ?");
   find.Bind(first.value());
   while (find.Step()) {
     Sums sums{};
@@ -259,28 +222,6 @@ std::vector<AccountUsage> LedgerWriter::UsageSince(BucketIndex first) {
 bool LedgerWriter::Commit(WallTime as_of, bool closing) {
   StoreBuckets();
   set_meta_.Bind(as_of.time_since_epoch().count(), SqlText{closing ? "closed" : "open"}).Run();
-  database_->Exec("COMMIT");
-  return ok();
-}
-
-bool LedgerWriter::EraseSessions(WallTime before, int64_t limit) {
-  std::vector<int64_t> sessions;
-  {
-    Statement old(*database_,
-                  "SELECT key FROM session WHERE client_address <> '' AND ended_at < ? LIMIT ?");
-    old.Bind(before.time_since_epoch().count(), limit);
-    while (old.Step()) sessions.push_back(old.Int(0));
-  }
-  if (sessions.empty()) return ok();
-  Begin();
-  Statement erase(*database_,
-                  "UPDATE session SET username = x'', client_address = '', relayed_address = '' "
-                  "WHERE key = ?");
-  Statement drops(*database_, "DELETE FROM session_drop WHERE session = ?");
-  for (const int64_t session : sessions) {
-    erase.Bind(session).Run();
-    drops.Bind(session).Run();
-  }
   database_->Exec("COMMIT");
   return ok();
 }

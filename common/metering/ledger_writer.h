@@ -46,9 +46,8 @@ class LedgerWriter {
   // Commit writes the buckets and the state of the ledger, and commits. On false, see error().
   bool Commit(WallTime as_of, bool closing);
 
-  // EraseSessions takes who and where out of up to `limit` sessions that ended before `before`:
-  // username, addresses and drops. It is a transaction of its own; false on failure.
-  bool EraseSessions(WallTime before, int64_t limit);
+  // database is the connection, for work that is no part of a checkpoint (ledger_retention.h).
+  Database& database() { return *database_; }
 
   // MaintainWal copies a long WAL back into the database, and empties it at the end when `closing`.
   // This is the only place that checkpoints, on the only connection that does. False on failure;

@@ -28,6 +28,7 @@ struct MergeGap {
   std::string node;
   std::string boot;  // a UUID; empty when it concerns the node as a whole
   std::string text;
+  bool is_missing = false;  // a node of `nodes` of which nothing was merged
 };
 
 // MergeReport says what the output holds now.
@@ -44,8 +45,9 @@ struct MergeReport {
 
 // MergeLedgers adds every source to the output, in one transaction: an interruption leaves it as it
 // was. Any order and any repetition gives the same content, older and newer copies of a ledger
-// included: of what two copies know of a session in a bucket, the larger figure counts. Sources are
-// read like reports read them. It fails with a sentence that names the file and the remedy.
+// included: of a session, all that the ledger with the larger totals says counts (merger.h).
+// Sources are read like reports read them. It fails with a sentence that names the file and the
+// remedy.
 std::expected<MergeReport, std::string> MergeLedgers(const MergeOptions& options);
 
 }  // namespace turnpike

@@ -40,6 +40,7 @@ class Database {
 
   // Exec runs statements that return nothing of interest.
   void Exec(const char* sql);
+  void Exec(const std::string& sql) { Exec(sql.c_str()); }
 
   // QueryInt returns the first column of the first row, or 0 when there is none or on failure.
   int64_t QueryInt(const char* sql);

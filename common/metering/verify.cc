@@ -9,6 +9,7 @@
 #include "common/metering/ledger_schema.h"
 #include "common/metering/ledger_tables.h"
 #include "common/metering/sqlite.h"
+#include "common/metering/totals_sql.h"
 #include "common/metering/verify_sums.h"
 
 namespace turnpike {
@@ -36,7 +37,7 @@ VerifyCheck CheckSchema(Database& database) {
   }
   auto fresh = Database::Open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "");
   if (!fresh) return {"schema", false, fresh.error()};
-  (*fresh)->Exec(kCreateLedger);
+  (*fresh)->Exec(ExpandTotals(kCreateLedger));
   const auto want = Columns(**fresh);
   const auto have = Columns(database);
   std::vector<std::string> wrong;

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/metering/merge.h"
 #include "tools/turnpike/usage_commands.h"
+#include "tools/turnpike/usage_common.h"
 
 namespace turnpike {
 namespace {
@@ -23,10 +25,7 @@ int RunMerge(MergeOptions options) {
   }
   const auto report = MergeLedgers(options);
   if (is_terminal) std::cerr << "\r\033[K" << std::flush;
-  if (!report) {
-    std::cerr << "turnpike: " << report.error() << "\n";
-    return 1;
-  }
+  if (!report) return Complain(report.error());
   std::cout << options.output << ": " << report->ledgers << " ledgers, " << report->boots
             << " boots, " << report->sessions << " sessions (" << report->new_sessions << " new), "
             << report->billable_bytes << " billable bytes\nas of: " << FormatRfc3339(report->as_of)
@@ -37,8 +36,11 @@ int RunMerge(MergeOptions options) {
     if (!gap.boot.empty()) std::cout << "boot " << gap.boot << ": ";
     std::cout << gap.text << "\n";
   }
-  std::cout.flush();
-  return std::cout.good() ? 0 : 1;
+  if (const int status = Finish(); status != 0) return status;
+  const auto missing = std::ranges::count_if(report->gaps, &MergeGap::is_missing);
+  if (missing == 0) return 0;
+  return Complain(std::to_string(missing) + " of the nodes of --nodes are not in " +
+                  options.output + " yet; the rest is");
 }
 
 }  // namespace
@@ -53,7 +55,9 @@ void AddMergeCommand(CLI::App& usage, int* exit_status) {
   merge->add_option("-o,--output", options->output, "A new file, or one that a merge made")
       ->type_name("FILE")
       ->required();
-  merge->add_option("--nodes", options->nodes, "Nodes that must be in it, else a gap is named")
+  merge
+      ->add_option("--nodes", options->nodes,
+                   "Nodes that must be in it: exits 1 when one is missing")
       ->delimiter(',')
       ->type_name("NAMES");
   merge->callback([options, exit_status] { *exit_status = RunMerge(*options); });

@@ -26,7 +26,10 @@ std::string Dump(const std::string& path) {
       "x.peer_to_client_wire_bytes, x.client_to_peer_packets, x.peer_to_client_packets";
   for (const std::string& sql : std::vector<std::string>{
            "SELECT as_of, state FROM meta", "SELECT * FROM merged_ledger ORDER BY 1",
-           "SELECT hex(id), node, region, edge FROM boot ORDER BY 1",
+           "SELECT hex(id), node, region, edge, pruned_before FROM boot ORDER BY 1",
+           "SELECT bucket, hex(boot.id), name, transport, label, sessions, " + six +
+               " FROM usage_pruned x JOIN boot ON boot.key = boot JOIN account ON account.key = "
+               "account ORDER BY 1, 2, 3, 4, 5",
            "SELECT hex(x.id), hex(boot.id), name, label, username, transport, client_address, "
            "relayed_address, started_at, ended_at, close_reason, " +
                six +
@@ -63,6 +66,8 @@ struct Fleet {
   std::vector<std::string> newest;
   World::Expected expected;
 
+  struct Empty {};
+  explicit Fleet(Empty) {}
   Fleet() {
     for (uint8_t node = 0; node < 3; ++node) Run(node);
   }
@@ -205,6 +210,124 @@ TEST_CASE("gaps are named by node and boot") {
         "relay-9: none of its ledgers was merged\n");
   CHECK(FormatRfc3339(merged->as_of) == "2026-11-20T12:35:00Z");
   CHECK(!merged->is_closed);
+}
+
+// Shuffled draws copies of every kind: each merge of them, in any order, has every one.
+std::vector<std::string> Shuffled(SeededRandom& random, const std::vector<std::string>& all) {
+  std::vector<std::string> order = all;
+  for (int i = 0; i < 3; ++i) order.push_back(all[Fleet::Draw(random, all.size())]);
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[Fleet::Draw(random, i)]);
+  return order;
+}
+
+TEST_CASE("a ledger that was lost and begun anew from the slots counts no byte twice") {
+  for (const uint64_t seed : {1, 2}) {
+    CAPTURE(seed);
+    SeededRandom random(seed);
+    Fleet fleet(Fleet::Empty{});
+    const TempDirectory home;
+    World world(home.path());
+    world.Start();
+    uint64_t relayed = 0;
+    std::vector<SlotId> open;
+    for (int step = 0; step < 40; ++step) {
+      if (open.size() < 5) open.push_back(world.Begin(step % 3 == 0 ? "acme" : "umbrella"));
+      for (const SlotId slot : open) {
+        const uint64_t bytes = Fleet::Draw(random, 1000);
+        relayed += bytes;
+        if (bytes > 0) world.Relay(slot, Direction::kClientToPeer, bytes);
+      }
+      world.now += minutes(Fleet::Draw(random, 25));
+      // Some checkpoints are far apart: the split then follows the boundaries in the slots.
+      if (Fleet::Draw(random, 3) == 0) world.Checkpoint();
+      if (Fleet::Draw(random, 4) == 0) {
+        world.End(open.back());
+        open.pop_back();
+      }
+      if (step % 13 == 12) {
+        // Whatever ended is in the ledger that goes, and in its last copy.
+        world.Checkpoint();
+        fleet.Copy(home.path(), 0);
+        world.ledger.reset();
+        for (const char* name : {"/usage.db", "/usage.db-wal", "/usage.db-shm"}) {
+          std::filesystem::remove(home.path() + name);
+        }
+        auto anew = Ledger::Open(home.path(), world.identity);
+        REQUIRE(anew);
+        world.ledger = std::move(*anew);
+      }
+    }
+    world.Checkpoint();
+    fleet.Copy(home.path(), 0);
+    const auto first = fleet.Merge(fleet.copies, "first.db");
+    REQUIRE(first);
+    CHECK(first->billable_bytes == relayed);
+    CHECK(BillingWorld::VerifyFile(fleet.directory.file("first.db")) == "");
+    const std::string want = Dump(fleet.directory.file("first.db"));
+    for (int round = 0; round < 3; ++round) {
+      const auto order = Shuffled(random, fleet.copies);
+      const auto middle =
+          order.begin() + 1 + static_cast<std::ptrdiff_t>(Fleet::Draw(random, order.size() - 1));
+      const std::string name = "round" + std::to_string(round) + ".db";
+      REQUIRE(fleet.Merge({order.begin(), middle}, name));
+      REQUIRE(fleet.Merge({middle, order.end()}, name));
+      CHECK(Dump(fleet.directory.file(name)) == want);
+    }
+  }
+}
+
+TEST_CASE("copies from before and after sessions were forgotten add up to the same sums") {
+  Fleet fleet(Fleet::Empty{});
+  const TempDirectory home;
+  World world(home.path());
+  world.Start();
+  SeededRandom random(5);
+  uint64_t relayed = 0;
+  for (int step = 0; step < 60; ++step) {
+    const SlotId slot = world.Begin(step % 2 == 0 ? "acme" : "umbrella");
+    for (const auto& [open, session] : world.sessions) {
+      const uint64_t bytes = 1 + Fleet::Draw(random, 1000);
+      relayed += bytes;
+      world.Relay(open, Direction::kPeerToClient, bytes);
+    }
+    world.now += std::chrono::hours(17);
+    world.Checkpoint();
+    if (step % 12 == 6) fleet.Copy(home.path(), 0);
+    world.End(step % 3 == 2 ? world.sessions.begin()->first : slot);
+    world.Checkpoint();
+    REQUIRE(world.ledger->Forget(world.now, world.now - std::chrono::hours(24 * 14)));
+    CHECK(BillingWorld::VerifyFile(home.path()) == "");
+  }
+  fleet.Copy(home.path(), 0);
+  CHECK(metering_test::QueryOne(home.path(), "SELECT count(*) > 10 FROM usage_pruned") == "1");
+  const auto newest = fleet.Merge({fleet.copies.back()}, "newest.db");
+  REQUIRE(newest);
+  CHECK(newest->billable_bytes == relayed);
+  const auto all = fleet.Merge(fleet.copies, "all.db");
+  REQUIRE(all);
+  CHECK(all->billable_bytes == relayed);
+  CHECK(BillingWorld::VerifyFile(fleet.directory.file("all.db")) == "");
+  const std::string want = Dump(fleet.directory.file("all.db"));
+  for (int round = 0; round < 3; ++round) {
+    CAPTURE(round);
+    const auto order = Shuffled(random, fleet.copies);
+    const std::string name = "round" + std::to_string(round) + ".db";
+    for (const std::string& copy : order) REQUIRE(fleet.Merge({copy}, name));
+    CHECK(BillingWorld::VerifyFile(fleet.directory.file(name)) == "");
+    CHECK(Dump(fleet.directory.file(name)) == want);
+  }
+  // Reports of the newest ledger and of all copies say the same, to the bucket and the edge.
+  for (const ReportKey key : {ReportKey::kDay, ReportKey::kEdge, ReportKey::kLabel}) {
+    const auto a = UsageReport({home.path(), {}, {ReportKey::kAccount, key}});
+    const auto b = UsageReport({fleet.directory.file("all.db"), {}, {ReportKey::kAccount, key}});
+    REQUIRE(a);
+    REQUIRE(b);
+    REQUIRE(a->rows.size() == b->rows.size());
+    for (size_t i = 0; i < a->rows.size(); ++i) {
+      CHECK(a->rows[i].totals.billable_bytes() == b->rows[i].totals.billable_bytes());
+      CHECK(a->rows[i].sessions == b->rows[i].sessions);
+    }
+  }
 }
 
 TEST_CASE("what a merge must not write is refused and not touched") {

@@ -44,7 +44,7 @@ struct LedgerWorld {
 };
 
 constexpr auto kHour = std::chrono::hours(1);
-constexpr auto kKeep = std::chrono::hours(24 * 90);
+constexpr LedgerRetention kKeep{std::chrono::hours(24 * 90), std::chrono::hours(24 * 396)};
 
 }  // namespace
 
