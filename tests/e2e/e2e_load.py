@@ -1,4 +1,5 @@
-"""turnpike load against turnpiked: every transport, the bill to the byte, and what goes wrong."""
+"""turnpike load against turnpiked: every transport, the bill to the byte, hostile clients, and what
+goes wrong."""
 
 from __future__ import annotations
 
@@ -15,13 +16,15 @@ def run(ctx: Context) -> None:
     address = "127.0.0.1"
     server = Server(ctx, tls=certificate(ctx), listen=[
         {"transport": transport, "address": address, "port": free_port()}
-        for transport in ("udp", "tcp", "tls")])
-    # UDP and TCP share a port, as the command expects.
+        for transport in ("udp", "tcp", "tls", "dtls")])
+    # UDP and TCP share a port, and so do TLS and DTLS, as the command expects.
     server.config["listen"][1]["port"] = server.config["listen"][0]["port"]
+    server.config["listen"][3]["port"] = server.config["listen"][2]["port"]
     server.start()
     exact(ctx, server)
     directions(ctx, server)
     churn(ctx, server)
+    hostile(ctx, server)
     refused(ctx, server)
     interrupted(ctx, server)
     dies(ctx, server)
@@ -33,12 +36,12 @@ def arguments(server: Server, *more: str) -> list[str]:
 
 
 def exact(ctx: Context, server: Server) -> None:
-    """The three transports at once; every output; the ledger and the metrics to the byte."""
+    """The four transports at once; every output; the ledger and the metrics to the byte."""
     files = {name: ctx.directory / f"load.{name}" for name in ("json", "hdr", "html", "junit")}
     ctx.cli(*arguments(
         server, "--secret", SECRET, "--account", "acme", "--sessions", str(ctx.scaled(200, 20)),
         "--pps", str(ctx.scaled(2000, 100)), "--duration", "3s", "--threads", "2",
-        "--transport", "udp=2,tcp=1,tls=1", "--assert-billing", "--ledger", str(server.state),
+        "--transport", "udp=2,tcp=1,tls=1,dtls=1", "--assert-billing", "--ledger", str(server.state),
         "--metrics", f"http://127.0.0.1:{server.admin_port}/metrics",
         "--server-pid", str(server.process.pid), "--threshold", "loss<=0%",
         "--threshold", "failed<1", *(w for name, f in files.items() for w in (f"--{name}", f))))
@@ -61,7 +64,7 @@ def directions(ctx: Context, server: Server) -> None:
     for direction, up, down in (("up", True, False), ("down", False, True), ("duplex", True, True)):
         done = ctx.cli(*arguments(
             server, "--secret", SECRET, "--sessions", "6", "--pps", "300", "--duration", "1s",
-            "--transport", "udp,tcp,tls", "--mode", "send", "--direction", direction, "--json", "-",
+            "--transport", "udp,tcp,tls,dtls", "--mode", "send", "--direction", direction, "--json", "-",
             "--assert-billing", "--ledger", str(server.state)))
         result = json.loads(done.stdout)
         check_equal([result["client_to_peer"]["received_packets"] > 0,
@@ -79,6 +82,26 @@ def churn(ctx: Context, server: Server) -> None:
     check_equal(result["billing"]["sessions"], result["sessions"], "compared sessions")
 
 
+def hostile(ctx: Context, server: Server) -> None:
+    """Each kind of hostile clients says what it did and what came of it; the server lives on."""
+    def run_kind(kind: str, *more: str) -> dict[str, dict[str, int]]:
+        done = ctx.cli(*arguments(
+            server, "--secret", SECRET, "--sessions", "4", "--pps", "200", "--duration", "1s",
+            "--hostile", kind, "--json", "-", *more))
+        result: dict[str, dict[str, int]] = json.loads(done.stdout)
+        check(sum(result["did"].values()) > 0, f"{kind} did nothing: {result}")
+        return result
+    answered = run_kind("bad-auth")["answered"]
+    check_equal(list(answered), ["answered 401 (Unauthenticated)"], "answers to wrong passwords")
+    check_equal(run_kind("no-permission")["answered"], {}, "packets without a permission")
+    slow = run_kind("slow-reader", "--transport", "tcp,tls")
+    check_equal(sum(slow["answered"].values()), sum(slow["did"].values()),
+                f"packets for who did not read: {slow}")
+    half = run_kind("half-tls")
+    check("still waited for the rest at the end" in half["answered"], f"half TLS: {half}")
+    check_equal(live(server), [" 0 "], "allocations that hostile clients left")
+
+
 def refused(ctx: Context, server: Server) -> None:
     """Each mistake ends soon, with a status and a sentence that says what is wrong."""
     short = ["--sessions", "2", "--duration", "1s", "--patience", "2s"]
@@ -93,7 +116,11 @@ def refused(ctx: Context, server: Server) -> None:
               *short], b"cannot connect to"),
             (["load", "--server", "no-such-host.invalid", "--secret", SECRET, *short],
              b"cannot find the host"),
-            (arguments(server, "--secret", SECRET, "--transport", "dtls", *short), b"dtls"),
+            (["load", "--server", "127.0.0.1", "--tls-port", str(closed), "--secret", SECRET,
+              "--transport", "dtls", *short], b"over dtls (ICMP port unreachable)"),
+            (arguments(server, "--secret", SECRET, "--transport", "sctp", *short),
+             b"use udp, tcp, tls or dtls"),
+            (arguments(server, "--secret", SECRET, "--hostile", "rude", *short), b"bad-auth"),
             (arguments(server, *short), b"who logs in?"),
             (arguments(server, "--secret", SECRET, "--threshold", "p99", *short), b"p99<5ms"),
             (arguments(server, "--secret", SECRET, "--threshold", "p50<1us", *short),

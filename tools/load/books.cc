@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kTimeoutMs = 10'000;
 
-bool WaitFor(const Fd& fd, short events) {
+bool WaitFor(const UniqueFd& fd, short events) {
   pollfd poll_fd{fd.get(), events, 0};
   return poll(&poll_fd, 1, kTimeoutMs) == 1;
 }

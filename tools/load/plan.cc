@@ -50,11 +50,9 @@ std::expected<TransportMix, std::string> ParseTransportMix(std::string_view text
     const std::string_view name = part.substr(0, equals);
     const auto transport = ReadTransport(name);
     if (!transport) {
-      return std::unexpected("`" + std::string(name) +
-                             "` is no transport: use udp, tcp or tls, or weights: udp=8,tls=2");
-    }
-    if (*transport == Transport::kDtls) {
-      return std::unexpected("dtls is not spoken by this generator: use udp, tcp or tls");
+      return std::unexpected(
+          "`" + std::string(name) +
+          "` is no transport: use udp, tcp, tls or dtls, or weights: udp=8,tls=2");
     }
     const auto weight =
         equals == part.size() ? 1 : ReadNumber(part.substr(equals + 1), kLargestWeight);

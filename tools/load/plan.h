@@ -63,6 +63,7 @@ struct Plan {
   bool keep_gaps = false;  // measure how well the gaps between a flow's packets are kept
   uint64_t rounds = 0;     // of each pattern; 0: until the end
   Duration tick{};         // of Schedule
+  uint32_t train = 64;     // packets of a flow that leave in one GSO send, at most
   Duration ramp{};      // over which sessions are opened; 0: all are open before the first packet
   Duration duration{};  // from the end of the ramp to the last packet
   Duration settle{};    // how long to wait for what is under way after the last packet

@@ -110,6 +110,7 @@ void WriteJson(const RunResult& result, std::ostream& out) {
       {"lateness_us", OfHistogram(measured.lateness)},
       {"gap_error_us", OfHistogram(measured.gap_error)},
       {"generator_lost_packets", result.unsent_packets() + result.kernel_drops()},
+      {"packets_per_train", result.packets_per_train()},
       {"foreign_packets", measured.foreign_packets},
       {"server_process", nullptr},
       {"billing", nullptr},

@@ -130,6 +130,10 @@ void WriteTable(const RunResult& result, std::ostream& out) {
     out << fmt::format(
         "generator's own losses: {} packets not sent, {} dropped at its own sockets\n",
         result.unsent_packets(), result.kernel_drops());
+    if (result.packets_per_train() > 1.05) {
+      out << fmt::format("packets of a flow that left together: {:.1f} in the mean\n",
+                         result.packets_per_train());
+    }
   }
   if (result.billing) WriteBilling(*result.billing, out);
   if (result.forecast) WriteForecast(*result.forecast, out);

@@ -9,6 +9,8 @@ void Measurements::Merge(const Measurements& other) {
   timeline.Merge(other.timeline);
   small_packets += other.small_packets;
   foreign_packets += other.foreign_packets;
+  trains += other.trains;
+  train_packets += other.train_packets;
 }
 
 FlowCounts RunResult::totals(Direction direction) const {
@@ -33,6 +35,11 @@ double RunResult::loss() const {
   sum += totals(Direction::kPeerToClient);
   if (sum.sent_packets == 0) return 0;
   return static_cast<double>(sum.lost_packets()) / static_cast<double>(sum.sent_packets);
+}
+
+double RunResult::packets_per_train() const {
+  if (measurements.trains == 0) return 0;
+  return static_cast<double>(measurements.train_packets) / static_cast<double>(measurements.trains);
 }
 
 uint64_t RunResult::kernel_drops() const {

@@ -38,6 +38,9 @@ struct Measurements {
   Timeline timeline;
   uint64_t small_packets = 0;    // arrived, without room for a stamp: they have no latency
   uint64_t foreign_packets = 0;  // arrived and are not of this run
+  // trains counts the sends of plain UDP, echoes included: a GSO train of packets is one.
+  uint64_t trains = 0;
+  uint64_t train_packets = 0;  // that they held
 
   void Merge(const Measurements& other);
 };
@@ -120,6 +123,9 @@ struct RunResult {
   uint64_t unsent_packets() const;
   // latency is that of both directions; of an echo, the round trip's.
   Histogram latency() const;
+  // packets_per_train is how many packets of one flow left in one send of plain UDP, in the mean:
+  // a generator that is late sends longer trains, which cost a server less. 0: none left.
+  double packets_per_train() const;
   // failures counts the sessions that failed, by reason.
   std::map<std::string, uint64_t> failures() const;
 };

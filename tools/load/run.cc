@@ -20,22 +20,6 @@ using std::chrono::seconds;
 constexpr Duration kSilence = seconds(3);
 constexpr Duration kLook = milliseconds(50);
 
-// RaiseDescriptorLimit makes room for the sessions' sockets. It fails with a sentence.
-std::expected<void, std::string> RaiseDescriptorLimit(uint32_t sessions) {
-  constexpr rlim_t kOthers = 64;
-  rlimit limit{};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t wanted = 2 * rlim_t{sessions} + kOthers;
-  if (limit.rlim_cur >= wanted) return {};
-  const rlim_t allowed = limit.rlim_max;
-  limit.rlim_cur = std::min(wanted, allowed);
-  setrlimit(RLIMIT_NOFILE, &limit);
-  if (wanted <= allowed) return {};
-  return std::unexpected(std::to_string(sessions) + " sessions need " + std::to_string(wanted) +
-                         " descriptors and this process may have " + std::to_string(allowed) +
-                         ": raise `ulimit -n`, or use fewer sessions");
-}
-
 class RunLoop {
  public:
   RunLoop(const Plan& plan, const RunHooks& hooks) : plan_(plan), hooks_(hooks) {
@@ -178,6 +162,21 @@ class RunLoop {
 };
 
 }  // namespace
+
+std::expected<void, std::string> RaiseDescriptorLimit(uint32_t sessions) {
+  constexpr rlim_t kOthers = 64;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t wanted = 2 * rlim_t{sessions} + kOthers;
+  if (limit.rlim_cur >= wanted) return {};
+  const rlim_t allowed = limit.rlim_max;
+  limit.rlim_cur = std::min(wanted, allowed);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (wanted <= allowed) return {};
+  return std::unexpected(std::to_string(sessions) + " sessions need " + std::to_string(wanted) +
+                         " descriptors and this process may have " + std::to_string(allowed) +
+                         ": raise `ulimit -n`, or use fewer sessions");
+}
 
 RunResult Run(const Plan& plan, const RunHooks& hooks) {
   RunResult result;

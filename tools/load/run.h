@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <optional>
-#include <string_view>
+#include <string>
 
 #include "tools/load/plan.h"
 #include "tools/load/result.h"
@@ -27,6 +28,10 @@ struct RunHooks {
   std::function<bool()> interrupted;                  // true: end with what was measured so far
   std::optional<int> server_pid;
 };
+
+// RaiseDescriptorLimit makes room for the sockets of that many sessions, two each. It fails with a
+// sentence when the process may not have as many.
+std::expected<void, std::string> RaiseDescriptorLimit(uint32_t sessions);
 
 // Run does what `plan` says and returns when every session is closed. What fails as a whole is in
 // the result's `error`.

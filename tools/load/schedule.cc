@@ -6,11 +6,11 @@
 
 namespace turnpike::load {
 
-MonoTime Schedule::OnTick(MonoTime time) const {
-  if (tick_.count() <= 0 || time <= origin_) return time;
+MonoTime Schedule::OnTick(MonoTime time, Duration tick) const {
+  if (tick.count() <= 0 || time <= origin_) return time;
   const Duration since = time - origin_;
-  const auto ticks = (since.count() + tick_.count() - 1) / tick_.count();
-  return origin_ + ticks * tick_;
+  const auto ticks = (since.count() + tick.count() - 1) / tick.count();
+  return origin_ + ticks * tick;
 }
 
 std::optional<MonoTime> Schedule::TimeOf(const Flow& flow) const {
@@ -18,7 +18,7 @@ std::optional<MonoTime> Schedule::TimeOf(const Flow& flow) const {
   if (plan.rounds != 0 && flow.round >= plan.rounds) return std::nullopt;
   const MonoTime exact = plan.start + plan.pattern->period * static_cast<int64_t>(flow.round) +
                          plan.pattern->slots[flow.slot].offset();
-  const MonoTime time = OnTick(exact);
+  const MonoTime time = OnTick(exact, tick_);
   if (time >= plan.end) return std::nullopt;
   return time;
 }

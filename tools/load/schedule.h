@@ -39,6 +39,13 @@ class Schedule {
   // SetOrigin says from where ticks count. Before the first Add.
   void SetOrigin(MonoTime origin) { origin_ = origin; }
 
+  // NextTick returns the first tick that is not before `time`: whoever has something to do that can
+  // wait does it when packets leave, rather than wake up for it. Without ticks it is a multiple of
+  // kIdleTick.
+  MonoTime NextTick(MonoTime time) const {
+    return OnTick(time, tick_.count() > 0 ? tick_ : kIdleTick);
+  }
+
   // Add starts a flow under a number of the caller's. A flow of that number that is still there
   // ends.
   void Add(uint32_t flow, const FlowPlan& plan);
@@ -57,6 +64,8 @@ class Schedule {
   std::optional<DuePacket> Pop(MonoTime now);
 
  private:
+  static constexpr Duration kIdleTick = std::chrono::milliseconds(1);
+
   struct Flow {
     FlowPlan plan;
     uint64_t round = 0;
@@ -78,7 +87,7 @@ class Schedule {
 
   // TimeOf returns when the flow's next packet is intended, or nullopt when there is none.
   std::optional<MonoTime> TimeOf(const Flow& flow) const;
-  MonoTime OnTick(MonoTime time) const;
+  MonoTime OnTick(MonoTime time, Duration tick) const;
   void DropStale();
 
   Duration tick_;

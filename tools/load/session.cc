@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "tools/load/clock.h"
+#include "tools/load/stamp.h"
 
 namespace turnpike::load {
 namespace {
@@ -89,8 +89,8 @@ void Session::Open() {
   peer_fd_ = std::move(*peer);
   peer_ = PeerAddress(LocalAddress(peer_fd_));
   const std::string name = IpAddress::Parse(plan.host) ? "" : plan.host;
-  auto leg = ClientLeg::Open(
-      {transport_, plan.servers[static_cast<size_t>(transport_)], name, &context_.tls});
+  auto leg = ClientLeg::Open({transport_, plan.servers[static_cast<size_t>(transport_)], name,
+                              &context_.tls, &context_.dtls});
   if (!leg) return Fail(leg.error());
   leg_ = std::move(*leg);
   AfterOpen();
@@ -126,7 +126,6 @@ void Session::OnPeerSocket() {
   PeerSink sink(*this);
   // An ICMP error says that the allocation is gone, which the client learns by itself.
   context_.receiver.Receive(peer_fd_.get(), context_.wall_to_mono, context_.now, sink);
-  FlushEchoes();
 }
 
 void Session::OnTimer() {
@@ -142,6 +141,7 @@ void Session::OnTimer() {
                 std::string(TransportName(transport_)) + " within " +
                 FormatDuration(plan.patience));
   }
+  if (state_ == State::kConnecting) leg_->OnTimer();
   const auto deadline = client_.NextDeadline();
   if (!deadline || *deadline > context_.now) return;
   client_.OnTimer(context_.now);
@@ -192,47 +192,50 @@ void Session::OnFailed(const Failed& failed) {
 
 void Session::Start() { state_ = State::kSending; }
 
-bool Session::FitsBurst(uint32_t payload_size) const {
-  return context_.burst.Fits(payload_size + DataHead::kMaxSize + 3);
-}
-
 bool Session::Compose(const DuePacket& due, Direction direction) {
-  Burst::Item item{due.size, due.size, due.sequence, due.intended.time_since_epoch().count()};
+  if (!context_.out.Fits(due.size + DataHead::kMaxSize + 3)) context_.Flush();
+  Item item{due.size, due.size, due.intended.time_since_epoch().count()};
   const Stamp stamp{number_, due.sequence, direction, due.intended};
   std::span<uint8_t> payload;
   if (direction == Direction::kClientToPeer) {
     const auto head = client_.HeadFor(peer_, due.size);
     if (!head) return false;
     item.message_size = head->size + due.size + head->padding;
-    const std::span<uint8_t> message = context_.burst.Add(item);
+    const std::span<uint8_t> message = context_.out.Add(this, direction, item);
     std::ranges::copy(head->bytes(), message.begin());
     std::ranges::fill(message.last(head->padding), uint8_t{0});
     payload = message.subspan(head->size, due.size);
   } else {
-    payload = context_.burst.Add(item);
+    payload = context_.out.Add(this, direction, item);
   }
   if (payload.size() >= kStampSize) WriteStamp(stamp, context_.plan.run, payload);
   return true;
 }
 
-void Session::Flush(Direction direction) {
+int Session::SocketOf(Direction direction) const {
+  if (direction == Direction::kPeerToClient) return peer_fd_.get();
+  return transport_ == Transport::kUdp ? leg_->fd().get() : -1;
+}
+
+size_t Session::SendPart(const SendQueue::Part& part) {
+  return leg_->SendBurst(part.items, part.bytes);
+}
+
+void Session::OnSent(Direction direction, std::span<const Item> items, size_t taken, MonoTime when,
+                     int error) {
   const bool up = direction == Direction::kClientToPeer;
-  const Burst& burst = context_.burst;
-  const Duration late_by = ReadMono().time_since_epoch();
-  const size_t sent = up ? leg_->SendBurst(burst) : SendUdp(peer_fd_.get(), burst);
-  size_t index = 0;
-  for (const Burst::Item& item : burst.items()) {
-    if (index++ >= sent) {
-      account(direction).OnUnsent();
-      continue;
-    }
+  if (error != 0 && up) leg_->OnSendError(error);
+  Measurements& measurements = context_.measurements;
+  for (const Item& item : items.first(taken)) {
     account(direction).OnSent(item.payload_size);
-    const Duration late = late_by - Duration(item.intended_ns);
-    context_.measurements.lateness.Record(late);
+    if (item.intended_ns == Item::kAtOnce) continue;
+    const MonoTime intended{Duration(item.intended_ns)};
+    const Duration late = when - intended;
+    measurements.lateness.Record(late);
     if (context_.plan.keep_gaps) RecordGap(direction, late);
-    context_.measurements.timeline.OnSent(MonoTime(Duration(item.intended_ns)), item.payload_size);
+    measurements.timeline.OnSent(intended, item.payload_size);
   }
-  context_.burst.Clear();
+  for (size_t i = taken; i < items.size(); ++i) account(direction).OnUnsent();
 }
 
 void Session::RecordGap(Direction direction, Duration late) {
@@ -261,27 +264,14 @@ void Session::OnPayload(Direction direction, ByteSpan payload, MonoTime arrival)
 
 void Session::Echo(ByteSpan payload) {
   const auto size = static_cast<uint32_t>(payload.size());
-  if (!context_.echoes.Fits(size)) FlushEchoes();
-  const std::span<uint8_t> answer = context_.echoes.Add({size, size, 0, 0});
+  if (!context_.out.Fits(size)) context_.Flush();
+  const std::span<uint8_t> answer =
+      context_.out.Add(this, Direction::kPeerToClient, {size, size, Item::kAtOnce});
   std::ranges::copy(payload, answer.begin());
   auto stamp = ReadStamp(payload, context_.plan.run);
   if (!stamp) return;
   stamp->direction = Direction::kPeerToClient;
   WriteStamp(*stamp, context_.plan.run, answer);
-}
-
-void Session::FlushEchoes() {
-  if (context_.echoes.empty()) return;
-  const size_t sent = SendUdp(peer_fd_.get(), context_.echoes);
-  size_t index = 0;
-  for (const Burst::Item& item : context_.echoes.items()) {
-    if (index++ < sent) {
-      account(Direction::kPeerToClient).OnSent(item.payload_size);
-    } else {
-      account(Direction::kPeerToClient).OnUnsent();
-    }
-  }
-  context_.echoes.Clear();
 }
 
 void Session::Settle() {
@@ -302,6 +292,7 @@ void Session::Release(MonoTime deadline) {
 
 SessionResult Session::TakeResult() {
   if (peer_fd_.valid()) OnPeerSocket();  // what nobody has looked at yet
+  context_.Flush();
   SessionResult result;
   result.number = number_;
   result.transport = transport_;

@@ -5,32 +5,18 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "common/client/turn_client.h"
 #include "tools/load/client_leg.h"
 #include "tools/load/plan.h"
-#include "tools/load/random.h"
 #include "tools/load/result.h"
 #include "tools/load/schedule.h"
-#include "tools/load/stamp.h"
+#include "tools/load/send_queue.h"
+#include "tools/load/thread_context.h"
 
 namespace turnpike::load {
-
-// ThreadContext is what all sessions of one thread share.
-struct ThreadContext {
-  explicit ThreadContext(const Plan& the_plan) : plan(the_plan), burst(random), echoes(random) {}
-
-  const Plan& plan;
-  KernelRandom random;
-  TlsClientContext tls;
-  UdpReceiver receiver;
-  Burst burst;   // packets that are due
-  Burst echoes;  // what a peer sends back
-  Measurements measurements;
-  MonoTime now;             // of this turn of the loop
-  Duration wall_to_mono{};  // likewise
-};
 
 // Session drives one client and its peer. Its owner watches the sockets and calls it.
 class Session {
@@ -59,15 +45,20 @@ class Session {
   // OnTimer does what is due: retransmissions, refreshes, deadlines.
   void OnTimer();
 
-  // Start says that traffic flows from now on; Compose, Flush and the peer's answers follow.
+  // Start says that traffic flows from now on; Compose and the peer's answers follow.
   void Start();
 
-  // Compose adds the packet to the context's burst; false when it cannot be sent.
+  // Compose adds the packet to what the context sends next; false when it cannot be sent.
   bool Compose(const DuePacket& due, Direction direction);
-  // FitsBurst says whether a packet of that size fits in the burst beside what is there.
-  bool FitsBurst(uint32_t payload_size) const;
-  // Flush sends the burst, which holds packets of this session and direction alone.
-  void Flush(Direction direction);
+
+  // SocketOf returns the socket on which plain datagrams of that direction leave, or -1 when they
+  // leave through SendPart.
+  int SocketOf(Direction direction) const;
+  // SendPart sends as many of the messages as the client's leg takes, and returns their number.
+  size_t SendPart(const SendQueue::Part& part);
+  // OnSent hears of messages that have left, the first `taken` of `items`, or not. `error` is why.
+  void OnSent(Direction direction, std::span<const Item> items, size_t taken, MonoTime when,
+              int error);
 
   // Settle ends the traffic; Release then gives the allocation back, and waits for the answer until
   // `deadline`.
@@ -99,7 +90,6 @@ class Session {
   void RecordGap(Direction direction, Duration late);
   void OnPayload(Direction direction, ByteSpan payload, MonoTime arrival);
   void Echo(ByteSpan payload);
-  void FlushEchoes();
   FlowAccount& account(Direction direction) { return accounts_[static_cast<size_t>(direction)]; }
 
   ThreadContext& context_;
@@ -110,7 +100,7 @@ class Session {
   MonoTime settled_at_;
   MonoTime release_deadline_;
   std::unique_ptr<ClientLeg> leg_;
-  Fd peer_fd_;
+  UniqueFd peer_fd_;
   PeerAddress peer_;
   TurnClient client_;
   std::optional<Allocated> allocated_;

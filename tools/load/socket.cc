@@ -49,7 +49,7 @@ IpAddress IpOf(const SocketAddress& address) {
 
 std::string Why(const char* what) { return std::string(what) + ": " + std::strerror(errno); }
 
-bool Set(const Fd& fd, int level, int option, int value) {
+bool Set(const UniqueFd& fd, int level, int option, int value) {
   return setsockopt(fd.get(), level, option, &value, sizeof(value)) == 0;
 }
 
@@ -61,8 +61,8 @@ std::string TooMany() {
 
 }  // namespace
 
-std::expected<Fd, std::string> OpenUdp(const IpAddress& local) {
-  Fd fd(socket(FamilyOf(local), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+std::expected<UniqueFd, std::string> OpenUdp(const IpAddress& local) {
+  UniqueFd fd(socket(FamilyOf(local), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
   if (!fd.valid()) return std::unexpected(Why("cannot open a UDP socket") + TooMany());
   Set(fd, SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
   // Both only tune: without GRO trains come apart, without the time the clock is read instead.
@@ -76,8 +76,8 @@ std::expected<Fd, std::string> OpenUdp(const IpAddress& local) {
   return fd;
 }
 
-std::expected<Fd, std::string> OpenTcp(const TransportAddress& server) {
-  Fd fd(socket(FamilyOf(server.ip), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+std::expected<UniqueFd, std::string> OpenTcp(const TransportAddress& server) {
+  UniqueFd fd(socket(FamilyOf(server.ip), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!fd.valid()) return std::unexpected(Why("cannot open a TCP socket") + TooMany());
   Set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   SocketAddress address;
@@ -88,7 +88,7 @@ std::expected<Fd, std::string> OpenTcp(const TransportAddress& server) {
   return fd;
 }
 
-std::expected<void, std::string> Connect(const Fd& fd, const TransportAddress& to) {
+std::expected<void, std::string> Connect(const UniqueFd& fd, const TransportAddress& to) {
   SocketAddress address;
   const socklen_t size = ToKernel(to, address);
   if (connect(fd.get(), &address.base, size) != 0) {
@@ -97,7 +97,7 @@ std::expected<void, std::string> Connect(const Fd& fd, const TransportAddress& t
   return {};
 }
 
-TransportAddress LocalAddress(const Fd& fd) {
+TransportAddress LocalAddress(const UniqueFd& fd) {
   SocketAddress address{};
   socklen_t size = sizeof(address);
   if (getsockname(fd.get(), &address.base, &size) != 0) return {};
@@ -106,13 +106,13 @@ TransportAddress LocalAddress(const Fd& fd) {
 }
 
 std::expected<IpAddress, std::string> SourceAddressFor(const TransportAddress& to) {
-  const Fd fd(socket(FamilyOf(to.ip), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP));
+  const UniqueFd fd(socket(FamilyOf(to.ip), SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP));
   if (!fd.valid()) return std::unexpected(Why("cannot open a UDP socket"));
   if (const auto ok = Connect(fd, to); !ok) return std::unexpected(ok.error());
   return LocalAddress(fd).ip;
 }
 
-uint64_t KernelDrops(const Fd& fd) {
+uint64_t KernelDrops(const UniqueFd& fd) {
   std::array<uint32_t, SK_MEMINFO_VARS> info{};
   socklen_t size = sizeof(info);
   if (!fd.valid()) return 0;

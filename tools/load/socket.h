@@ -3,54 +3,28 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <expected>
 #include <string>
-#include <utility>
 
+#include "common/base/unique_fd.h"
 #include "common/net/transport_address.h"
 
 namespace turnpike::load {
 
-// Fd owns one descriptor, or none (-1).
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    if (this != &other) Reset(std::exchange(other.fd_, -1));
-    return *this;
-  }
-  ~Fd() { Reset(); }
-
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-
-  // Reset closes what is owned and takes `fd` over.
-  void Reset(int fd = -1) {
-    if (fd_ >= 0) close(fd_);
-    fd_ = fd;
-  }
-
- private:
-  int fd_ = -1;
-};
-
 // OpenUdp opens a non-blocking UDP socket that takes GRO trains and stamps what arrives with the
 // kernel's time. It is bound to `local` (port 0: any). It fails with a sentence.
-std::expected<Fd, std::string> OpenUdp(const IpAddress& local);
+std::expected<UniqueFd, std::string> OpenUdp(const IpAddress& local);
 
 // OpenTcp opens a non-blocking socket and begins to connect it. It fails with a sentence.
-std::expected<Fd, std::string> OpenTcp(const TransportAddress& server);
+std::expected<UniqueFd, std::string> OpenTcp(const TransportAddress& server);
 
 // Connect gives a UDP socket its one partner. It fails with a sentence.
-std::expected<void, std::string> Connect(const Fd& fd, const TransportAddress& to);
+std::expected<void, std::string> Connect(const UniqueFd& fd, const TransportAddress& to);
 
 // LocalAddress reads what a socket is bound to.
-TransportAddress LocalAddress(const Fd& fd);
+TransportAddress LocalAddress(const UniqueFd& fd);
 
 // SourceAddressFor returns the address that this host would send from to reach `to`. It fails with
 // a sentence, for example when there is no route.
@@ -58,7 +32,7 @@ std::expected<IpAddress, std::string> SourceAddressFor(const TransportAddress& t
 
 // KernelDrops returns how many datagrams the kernel dropped because the socket's receive buffer was
 // full.
-uint64_t KernelDrops(const Fd& fd);
+uint64_t KernelDrops(const UniqueFd& fd);
 
 // Resolve looks up `host` (a name, or an address without brackets). It fails with a sentence.
 std::expected<IpAddress, std::string> Resolve(const std::string& host);

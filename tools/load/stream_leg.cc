@@ -15,7 +15,7 @@ std::expected<std::unique_ptr<ClientLeg>, std::string> StreamLeg::Open(const Leg
   return std::make_unique<StreamLeg>(std::move(*fd), target);
 }
 
-StreamLeg::StreamLeg(Fd fd, const LegTarget& target)
+StreamLeg::StreamLeg(UniqueFd fd, const LegTarget& target)
     : ClientLeg(std::move(fd)),
       name_(target.server.ToString() + " over " + std::string(TransportName(target.transport))) {
   if (target.transport == Transport::kTls) {
@@ -73,10 +73,10 @@ void StreamLeg::SendControl(ByteSpan message) {
   if (const auto ok = Flush(); !ok) broken_ = ok.error();
 }
 
-size_t StreamLeg::SendBurst(const Burst& burst) {
+size_t StreamLeg::SendBurst(std::span<const Item> items, ByteSpan bytes) {
   size_t taken = 0;
-  ByteSpan rest = burst.bytes();
-  for (const Burst::Item& item : burst.items()) {
+  ByteSpan rest = bytes;
+  for (const Item& item : items) {
     if (out_.size() - out_begin_ >= kMaxWaiting || !broken_.empty()) break;
     const ByteSpan message = rest.first(item.message_size);
     rest = rest.subspan(item.message_size);

@@ -16,11 +16,11 @@ class StreamLeg final : public ClientLeg {
  public:
   static std::expected<std::unique_ptr<ClientLeg>, std::string> Open(const LegTarget& target);
 
-  explicit StreamLeg(Fd fd, const LegTarget& target);
+  explicit StreamLeg(UniqueFd fd, const LegTarget& target);
 
   bool is_open() const override;
   void SendControl(ByteSpan message) override;
-  size_t SendBurst(const Burst& burst) override;
+  size_t SendBurst(std::span<const Item> items, ByteSpan bytes) override;
   std::expected<void, std::string> OnWritable() override;
   std::expected<void, std::string> Receive(UdpReceiver& receiver, Duration wall_to_mono,
                                            MonoTime now, MessageSink& sink) override;

@@ -112,6 +112,7 @@ void Worker::Wait(MonoTime until) {
       session->OnClientSocket((event.events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0);
     }
   }
+  context_.Flush();  // what peers send back
 }
 
 void Worker::OpenDue() {
@@ -182,35 +183,28 @@ void Worker::StartTraffic(uint32_t slot) {
   const Pattern& up = traffic[static_cast<size_t>(Direction::kClientToPeer)];
   const Pattern& down = plan_.echo ? up : traffic[static_cast<size_t>(Direction::kPeerToClient)];
   if (!plan_.echo) WatchByTime(slot, true, up);
-  if (session->transport() == Transport::kUdp) WatchByTime(slot, false, down);
+  if (!IsStream(session->transport())) WatchByTime(slot, false, down);
 }
 
 void Worker::WatchByTime(uint32_t slot, bool is_peer, const Pattern& pattern) {
   Session& session = *sessions_[slot];
   const int fd = is_peer ? session.peer_fd() : session.client_fd();
   Watched(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0);
-  watches_.push({context_.now + LookPeriod(pattern), slot, session.number(), is_peer});
+  watches_.push(
+      {schedule_.NextTick(context_.now + LookPeriod(pattern)), slot, session.number(), is_peer});
 }
 
 void Worker::SendDue() {
-  Session* current = nullptr;
-  auto direction = Direction::kClientToPeer;
-  const auto flush = [&] {
-    if (current != nullptr && !context_.burst.empty()) current->Flush(direction);
-  };
   for (int sends = 0; sends < kMaxSends; ++sends) {
     const auto due = schedule_.Pop(context_.now);
     if (!due) break;
     Session* const session = sessions_[due->flow / 2].get();
-    const auto its_direction = static_cast<Direction>(due->flow % 2);
-    if (session != current || its_direction != direction || !session->FitsBurst(due->size)) flush();
-    current = session;
-    direction = its_direction;
+    const auto direction = static_cast<Direction>(due->flow % 2);
     if (session->state() != Session::State::kSending || !session->Compose(*due, direction)) {
       schedule_.Stop(due->flow);
     }
   }
-  flush();
+  context_.Flush();
 }
 
 void Worker::LookDue() {
@@ -231,8 +225,10 @@ void Worker::LookDue() {
     // An answer to a release is worth a closer look.
     const bool is_releasing = session->state() == Session::State::kReleasing;
     watch.time = context_.now + (is_releasing ? kTimerPeriod : LookPeriod(pattern));
+    watch.time = schedule_.NextTick(watch.time);
     if (session->state() != Session::State::kDone) watches_.push(watch);
   }
+  context_.Flush();
 }
 
 }  // namespace turnpike::load

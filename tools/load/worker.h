@@ -89,7 +89,7 @@ class Worker {
   const RunControl& control_;
   uint32_t index_;
   ThreadContext context_;
-  Fd epoll_;
+  UniqueFd epoll_;
   Schedule schedule_;
   std::vector<std::unique_ptr<Session>> sessions_;  // by slot; null: collected
   std::priority_queue<Watch> watches_;

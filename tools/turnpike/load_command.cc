@@ -24,6 +24,7 @@ void AddLoadCommand(CLI::App& app, int* exit_status) {
       "\\\n"
       "    --direction up --assert-billing --ledger /var/lib/turnpike --server-pid $(pidof "
       "turnpiked)\n"
+      "  turnpike load --server turn.example --user a --password b --hostile bad-auth --pps 5000\n"
       "The peers are sockets of this host. Where its address is a private or a loopback one, the\n"
       "server refuses it as a peer unless relay.peers.allow has it.");
   command->callback([options, exit_status] {
@@ -33,7 +34,19 @@ void AddLoadCommand(CLI::App& app, int* exit_status) {
       *exit_status = 1;
       return;
     }
-    *exit_status = RunAndReport("load", *plan, options->run);
+    if (options->hostile.empty()) {
+      *exit_status = RunAndReport("load", *plan, options->run);
+      return;
+    }
+    const auto kind = load::ParseHostility(options->hostile);
+    if (!kind) {
+      std::cerr << "turnpike load: --hostile: " << kind.error() << "\n";
+      *exit_status = 1;
+      return;
+    }
+    load::HostilePlan hostile{*plan, *kind};
+    if (options->packets_per_second > 0) hostile.per_second = options->packets_per_second;
+    *exit_status = RunHostileAndReport(hostile, options->run);
   });
 }
 

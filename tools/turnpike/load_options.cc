@@ -11,6 +11,7 @@
 #include "tools/load/random.h"
 #include "tools/load/socket.h"
 #include "tools/load/stamp.h"
+#include "tools/load/udp_sender.h"
 #include "tools/turnpike/token.h"
 
 namespace turnpike {
@@ -61,6 +62,7 @@ std::expected<void, std::string> SetServer(const ServerOptions& options, load::P
   if (!ip) return Bad("--server", ip.error());
   plan.servers.fill({*ip, host->port.value_or(kPort)});
   plan.servers[static_cast<size_t>(Transport::kTls)].port = options.tls_port;
+  plan.servers[static_cast<size_t>(Transport::kDtls)].port = options.tls_port;
   if (!options.peer_address.empty()) {
     const auto peer = IpAddress::Parse(options.peer_address);
     if (!peer) return Bad("--peer-address", "`" + options.peer_address + "` is no IP address");
@@ -161,6 +163,7 @@ std::expected<load::Plan, std::string> MakePlan(const LoadOptions& options) {
   if (!tick) return std::unexpected(tick.error());
   plan->tick = *tick;
   plan->churn = options.churn;
+  plan->train = options.train;
   if (const auto ok = SetTraffic(options, *plan); !ok) return std::unexpected(ok.error());
   return plan;
 }
@@ -168,7 +171,8 @@ std::expected<load::Plan, std::string> MakePlan(const LoadOptions& options) {
 void AddServerOptions(CLI::App& command, ServerOptions& options) {
   command.add_option("--server", options.server, "The server: turn.example:3478")
       ->type_name("HOST[:PORT]");
-  command.add_option("--tls-port", options.tls_port, "The port of TLS")->capture_default_str();
+  command.add_option("--tls-port", options.tls_port, "The port of TLS and DTLS")
+      ->capture_default_str();
   CLI::Option* const user = command.add_option("--user", options.username, "A static user");
   command.add_option("--password", options.password, "That user's password")->needs(user);
   CLI::Option* const secret =
@@ -192,7 +196,7 @@ void AddServerOptions(CLI::App& command, ServerOptions& options) {
 void AddRunOptions(CLI::App& command, RunOptions& options) {
   command
       .add_option("--transport", options.transport,
-                  "udp, tcp or tls between client and server, or weights: udp=8,tls=2")
+                  "udp, tcp, tls or dtls between client and server, or weights: udp=8,tls=2")
       ->capture_default_str();
   command.add_option("--mode", options.mode, "channel or send: ChannelData, or Send and Data")
       ->capture_default_str();
@@ -260,7 +264,17 @@ void AddLoadOptions(CLI::App& command, LoadOptions& options) {
                   "Packets leave at multiples of this time, those of a tick together; 0: each at "
                   "a time of its own")
       ->capture_default_str();
+  command
+      .add_option("--train", options.train,
+                  "Packets of one flow that are due together leave in GSO trains of at most this")
+      ->check(CLI::Range(uint32_t{1}, uint32_t{load::Train::kMostMessages}))
+      ->capture_default_str();
   command.add_option("--churn", options.churn, "Sessions a second to close and replace");
+  command
+      .add_option("--hostile", options.hostile,
+                  "In place of calls: bad-auth, no-permission, slow-reader or half-tls, --pps of "
+                  "them a second; says what the server answered")
+      ->type_name("KIND");
 }
 
 }  // namespace turnpike

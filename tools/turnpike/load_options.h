@@ -59,6 +59,8 @@ struct LoadOptions {
   std::string duration = "10s";
   std::string tick = "1ms";
   double churn = 0;
+  uint32_t train = 64;
+  std::string hostile;  // empty: honest clients
 };
 
 // AddServerOptions, AddRunOptions and AddLoadOptions add the options to a command; `options`

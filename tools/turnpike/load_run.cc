@@ -127,7 +127,44 @@ int Complain(std::string_view command, const std::string& error) {
   return 1;
 }
 
+// MakeHooks fails with a sentence that names the option.
+std::expected<load::RunHooks, std::string> MakeHooks(const RunOptions& options) {
+  load::RunHooks hooks;
+  if (options.server_pid != 0) {
+    if (const auto cost = load::ReadProcessCost(options.server_pid); !cost) {
+      return std::unexpected("--server-pid: " + cost.error());
+    }
+    hooks.server_pid = options.server_pid;
+  }
+  hooks.interrupted = [] { return interrupted.load(); };
+  return hooks;
+}
+
 }  // namespace
+
+int RunHostileAndReport(const load::HostilePlan& hostile, const RunOptions& options) {
+  if (options.assert_billing || !options.thresholds.empty() || !options.hdr.empty() ||
+      !options.html.empty() || !options.junit.empty()) {
+    return Complain("load",
+                    "--hostile has counts alone: it goes with --json, not with thresholds, "
+                    "billing or other files");
+  }
+  const auto hooks = MakeHooks(options);
+  if (!hooks) return Complain("load", hooks.error());
+  CatchSignals();
+  const load::HostileResult result = load::RunHostile(hostile, *hooks);
+  bool ok = true;
+  if (options.json == "-") {
+    load::WriteHostileJson(result, std::cout);
+  } else if (result.error.empty()) {
+    load::WriteHostileTable(result, std::cout);
+  }
+  if (options.json != "-") {
+    ok = WriteFile(options.json, [&](std::ostream& out) { load::WriteHostileJson(result, out); });
+  }
+  if (!result.error.empty()) return Complain("load", "--hostile: " + result.error);
+  return ok ? 0 : 1;
+}
 
 int RunAndReport(std::string_view command, const load::Plan& plan, const RunOptions& options,
                  const std::function<void(load::RunResult&)>& judge) {
@@ -137,13 +174,8 @@ int RunAndReport(std::string_view command, const load::Plan& plan, const RunOpti
     if (!threshold) return Complain(command, "--threshold " + threshold.error());
     thresholds.push_back(std::move(*threshold));
   }
-  load::RunHooks hooks;
-  if (options.server_pid != 0) {
-    if (const auto cost = load::ReadProcessCost(options.server_pid); !cost) {
-      return Complain(command, "--server-pid: " + cost.error());
-    }
-    hooks.server_pid = options.server_pid;
-  }
+  auto hooks = MakeHooks(options);
+  if (!hooks) return Complain(command, hooks.error());
   RelayedBytes metrics_before{};
   if (!options.metrics.empty()) {
     const auto read = ReadMetrics(options.metrics);
@@ -155,10 +187,9 @@ int RunAndReport(std::string_view command, const load::Plan& plan, const RunOpti
     if (!readable) return Complain(command, "--ledger: " + readable.error());
   }
   const bool is_terminal = isatty(STDERR_FILENO) == 1;
-  if (is_terminal) hooks.progress = &ShowProgress;
-  hooks.interrupted = [] { return interrupted.load(); };
+  if (is_terminal) hooks->progress = &ShowProgress;
   CatchSignals();
-  load::RunResult result = load::Run(plan, hooks);
+  load::RunResult result = load::Run(plan, *hooks);
   result.command = command;
   if (is_terminal) std::cerr << "\r\x1b[K" << std::flush;
   if (options.assert_billing) result.billing = CompareBooks(result, options, metrics_before);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string_view>
 
+#include "tools/load/hostile.h"
 #include "tools/load/plan.h"
 #include "tools/load/result.h"
 #include "tools/turnpike/load_options.h"
@@ -15,5 +16,8 @@ namespace turnpike {
 // bills were compared.
 int RunAndReport(std::string_view command, const load::Plan& plan, const RunOptions& options,
                  const std::function<void(load::RunResult&)>& judge = {});
+
+// RunHostileAndReport does the same for hostile clients, whose results are a table or JSON alone.
+int RunHostileAndReport(const load::HostilePlan& hostile, const RunOptions& options);
 
 }  // namespace turnpike

@@ -119,5 +119,19 @@ TEST_CASE("a flow that is added anew begins at 0, and nothing of the old one is 
   CHECK(all[0].intended == kStart + milliseconds(15));
 }
 
+TEST_CASE("what can wait is done at the next tick") {
+  const MonoTime origin{std::chrono::seconds(1)};
+  Schedule ticking(std::chrono::milliseconds(2));
+  ticking.SetOrigin(origin);
+  CHECK(ticking.NextTick(origin + std::chrono::milliseconds(2)) ==
+        origin + std::chrono::milliseconds(2));
+  CHECK(ticking.NextTick(origin + std::chrono::microseconds(2001)) ==
+        origin + std::chrono::milliseconds(4));
+  Schedule exact(Duration(0));
+  exact.SetOrigin(origin);
+  CHECK(exact.NextTick(origin + std::chrono::microseconds(2001)) ==
+        origin + std::chrono::milliseconds(3));
+}
+
 }  // namespace
 }  // namespace turnpike::load

@@ -1,4 +1,4 @@
-// Batched UDP: bursts out with GSO, trains in with GRO and the kernel's time of arrival.
+// Batched UDP, receiving: trains in with GRO and the kernel's time of arrival.
 #pragma once
 
 #include <netinet/in.h>
@@ -11,7 +11,6 @@
 
 #include "common/base/bytes.h"
 #include "common/base/time.h"
-#include "tools/load/burst.h"
 
 namespace turnpike::load {
 
@@ -22,10 +21,6 @@ class MessageSink {
   // `bytes` are valid during the call. `arrival` is when the kernel got them, where it says so.
   virtual void OnMessage(ByteSpan bytes, MonoTime arrival) = 0;
 };
-
-// SendUdp sends a burst on a connected socket and returns how many of its messages the kernel took:
-// the first ones. The reason why it took no more is left in errno.
-size_t SendUdp(int fd, const Burst& burst);
 
 // UdpReceiver has the memory for batches; one serves all sockets of a thread.
 class UdpReceiver {
