@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from bench_cell import Cell
-from bench_runs import CHURN, FIXED, Sample
+from bench_runs import CHURN, FIXED, GENERATOR_PPS, Sample
 
 REFERENCE = "coturn"
 OWN = "turnpiked"
@@ -26,6 +26,7 @@ FLOOR_GOAL = 1.15  # CPU per packet, the bare forwarder's being 1
 LATENCY_GOAL = 1.00  # p99 at the fixed rate, coturn's being 1
 CHURN_GOAL = 2.00  # allocations per second, coturn's being 1
 MEMORY_GOAL = 2048  # bytes per idle allocation
+GENERATOR_GOAL = 0.60  # the generator's CPU per packet, the server's being 1
 
 Results = dict[Cell, dict[str, list[Sample]]]
 
@@ -77,10 +78,11 @@ def cpu_table(results: Results, kind: str, servers: Sequence[str]) -> str:
         row += [shown(to_coturn), "" if goal is None else f"≤ {goal:.2f}",
                 verdict(to_coturn, goal), shown(to_floor),
                 verdict(to_floor, FLOOR_GOAL)]
+        row.append(shown(median(values(results, cell, OWN, "train")), "{:.1f}"))
         row += [shown(ratio(results, cell, s, OWN, "cpu_us")) for s in others]
         rows.append(row)
     header = ["cell", "coturn µs", "turnpiked µs", "forwarder µs", "to coturn", "goal", "",
-              "to forwarder", f"≤ {FLOOR_GOAL}"]
+              "to forwarder", f"≤ {FLOOR_GOAL}", "packets a send"]
     return table(header + [f"{s} to turnpiked" for s in others], rows)
 
 
@@ -107,7 +109,44 @@ def memory_table(results: Results) -> str:
     return table(["", "coturn bytes", "turnpiked bytes", f"≤ {MEMORY_GOAL:,}"], rows)
 
 
-def report(results: Results, servers: Sequence[str], preamble: str) -> str:
+def generator_table(results: Results) -> str:
+    rows = []
+    for cell in cells_of(results, "generator"):
+        pairs = zip(values(results, cell, OWN, "generator_cpu_us"),
+                    values(results, cell, OWN, "cpu_us"))
+        reached = median([own / server for own, server in pairs if server > 0])
+        rows.append([cell.title()] +
+                    [shown(median(values(results, cell, OWN, name)))
+                     for name in ("generator_cpu_us", "cpu_us")] +
+                    [shown(reached), verdict(reached, GENERATOR_GOAL)] +
+                    [shown(median(values(results, cell, OWN, name)), "{:,.0f}")
+                     for name in ("lateness_p99_us", "own_loss")])
+    return table(["cell", "generator µs", "turnpiked µs", "ratio", f"≤ {GENERATOR_GOAL:.2f}",
+                  "late p99 µs", "lost by the generator"], rows)
+
+
+def missed(results: Results) -> list[Cell]:
+    """The cells whose CPU goals turnpiked misses: those that a profile should explain."""
+    found = []
+    for kind in ("saturated", "fixed"):
+        for cell in cells_of(results, kind):
+            goal = CPU_GOALS.get((kind, cell.transport, cell.size), {}).get(cell.sessions)
+            to_coturn = ratio(results, cell, OWN, REFERENCE, "cpu_us")
+            to_floor = ratio(results, cell, OWN, FLOOR, "cpu_us")
+            if "missed" in verdict(to_coturn, goal) + verdict(to_floor, FLOOR_GOAL):
+                found.append(cell)
+    return found
+
+
+def rounds_of(results: Results) -> str:
+    """How many rounds the medians are of."""
+    counts = [len(samples) for servers in results.values() for samples in servers.values()]
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def report(results: Results, servers: Sequence[str], preamble: str,
+           profiles: Sequence[str] = ()) -> str:
     """The whole text of RESULTS.md."""
     parts = ["# What tests/bench/compare measured\n", preamble]
     sections = [
@@ -127,8 +166,13 @@ def report(results: Results, servers: Sequence[str], preamble: str) -> str:
                                 at_least=True)),
         ("memory", "Resident memory per idle allocation",
          lambda: memory_table(results)),
+        ("generator", f"CPU of the generator per packet, {GENERATOR_PPS:,} packets/s going up",
+         lambda: generator_table(results)),
     ]
     for kind, title, make in sections:
         if cells_of(results, kind):
             parts.append(f"## {title}\n\n{make()}")
+    if profiles:
+        parts.append("## Where turnpiked's time goes in cells that missed their goal\n")
+        parts += profiles
     return "\n".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ FIXED = {"udp": 50_000, "tcp": 20_000, "tls": 20_000}
 CHURN = 400  # sessions a second
 IDLE = 10_000  # allocations whose memory is measured
 NO_LOSS = 0.001
+GENERATOR_PPS = 20_000  # of the run that holds the generator's CPU against the server's
+LONGEST_TRAIN = 64  # what the kernel sends as one at most
 
 
 @dataclass
@@ -35,14 +38,14 @@ class Sample:
 
 
 def load(ctx: Context, turnpike: Path, server: Running, cell: Cell, arguments: list[str],
-         seconds: float, watch: Any = None) -> dict[str, Any]:
+         seconds: float, watch: Any = None, direction: str = "echo") -> dict[str, Any]:
     """Runs `turnpike load` and returns its JSON. `watch` is called again and again meanwhile."""
     out = ctx.directory / "load.json"
     out.unlink(missing_ok=True)
     argv = [str(turnpike), "load", "--server", f"127.0.0.1:{server.port}",
             "--tls-port", str(server.tls_port), "--user", USERNAME, "--password", PASSWORD,
             "--transport", cell.transport, "--sessions", str(cell.sessions),
-            "--size", str(cell.size), "--direction", "echo", "--duration", f"{seconds * 1000:.0f}ms",
+            "--size", str(cell.size), "--direction", direction, "--duration", f"{seconds * 1000:.0f}ms",
             "--patience", "30s", "--server-pid", str(server.pid), "--json", str(out), *arguments]
     with open(ctx.directory / "load.log", "wb") as log:
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -73,10 +76,18 @@ def relayed(result: dict[str, Any]) -> float:
     return float(result["relayed_packets"] + result["generator_lost_packets"] - unsent)
 
 
+def train(cell: Cell, pps: float) -> int:
+    """The packets of a session that one tick of 1 ms has at that rate: what leaves together when
+    the generator is in time. Without the bound a generator that is late would send longer trains,
+    and those favour a server that takes trains whole."""
+    return min(LONGEST_TRAIN, max(1, math.ceil(pps / 1000 / cell.sessions)))
+
+
 def traffic(ctx: Context, turnpike: Path, server: Running, cell: Cell, pps: float,
-            seconds: float) -> Sample:
+            seconds: float, watch: Any = None) -> Sample:
     """Echoed packets at `pps` from the clients."""
-    result = load(ctx, turnpike, server, cell, ["--pps", f"{pps:.0f}"], seconds)
+    result = load(ctx, turnpike, server, cell,
+                  ["--pps", f"{pps:.0f}", "--train", str(train(cell, pps))], seconds, watch)
     packets = relayed(result)
     if packets == 0:
         raise Failure(f"{cell.title()}: nothing was relayed: {result['failures']}")
@@ -87,22 +98,30 @@ def traffic(ctx: Context, turnpike: Path, server: Running, cell: Cell, pps: floa
         "loss": result["loss"],
         "own_loss": float(result["generator_lost_packets"]),
         "p99_us": result["latency_us"]["p99"],
+        "train": result["packets_per_train"],
         "failed": float(result["failed_sessions"]),
     })
 
 
+def rate(cell: Cell) -> float:
+    """Client packets per second of a saturated or fixed cell."""
+    if cell.kind == "fixed":
+        return FIXED[cell.transport] / 2
+    pressure = PRESSURE[cell.transport]
+    return pressure[min(pressure, key=lambda n: abs(n - cell.sessions))]
+
+
 def run_cell(ctx: Context, turnpike: Path, server: Running, cell: Cell, seconds: float) -> Sample:
     """Measures one cell once."""
-    if cell.kind == "fixed":
-        return traffic(ctx, turnpike, server, cell, FIXED[cell.transport] / 2, seconds)
     if cell.kind == "limit":
         return find_limit(ctx, turnpike, server, cell, seconds)
     if cell.kind == "churn":
         return churn(ctx, turnpike, server, cell, seconds)
     if cell.kind == "memory":
         return memory(ctx, turnpike, server, cell)
-    nearest = min(PRESSURE[cell.transport], key=lambda n: abs(n - cell.sessions))
-    return traffic(ctx, turnpike, server, cell, PRESSURE[cell.transport][nearest], seconds)
+    if cell.kind == "generator":
+        return generator(ctx, turnpike, server, cell, seconds)
+    return traffic(ctx, turnpike, server, cell, rate(cell), seconds)
 
 
 def find_limit(ctx: Context, turnpike: Path, server: Running, cell: Cell,
@@ -119,10 +138,25 @@ def find_limit(ctx: Context, turnpike: Path, server: Running, cell: Cell,
     return Sample({"max_pps": 0.0})
 
 
+def generator(ctx: Context, turnpike: Path, server: Running, cell: Cell,
+              seconds: float) -> Sample:
+    """The generator's own CPU beside the server's, packets going up only."""
+    result = load(ctx, turnpike, server, cell, ["--pps", str(GENERATOR_PPS)], seconds,
+                  direction="up")
+    packets = relayed(result)
+    return Sample({
+        "cpu_us": 1e6 * result["server_process"]["cpu_seconds"] / packets,
+        "generator_cpu_us": 1e6 * result["generator"]["cpu_seconds"] / packets,
+        "lateness_p99_us": result["lateness_us"]["p99"],
+        "own_loss": float(result["generator_lost_packets"]),
+    })
+
+
 def churn(ctx: Context, turnpike: Path, server: Running, cell: Cell, seconds: float) -> Sample:
     """Sessions that come and go: each is a 401, an Allocate, a ChannelBind and a release."""
     before = server.cpu_seconds()
-    result = load(ctx, turnpike, server, cell, ["--pps", "200", "--settle", "50ms", "--churn", str(CHURN)], seconds)
+    result = load(ctx, turnpike, server, cell,
+                  ["--pps", "200", "--settle", "50ms", "--churn", str(CHURN)], seconds)
     made = result["sessions"] - result["failed_sessions"]
     if made <= cell.sessions:
         raise Failure(f"churn: no session was replaced: {result['failures']}")

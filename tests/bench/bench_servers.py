@@ -107,6 +107,9 @@ class Turnpiked(Contender):
 class Coturn(Contender):
     """Debian's coturn without what a comparison does not need: no log, no CLI, one relay thread."""
 
+    def takes(self, cell: Cell) -> bool:
+        return super().takes(cell) and cell.kind != "generator"
+
     def start(self) -> Running:
         port, tls_port = free_port(), free_port()
         low, high = RELAY_PORTS.split("-")
