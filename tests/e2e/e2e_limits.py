@@ -1,15 +1,19 @@
-"""Limits as an operator sets and sees them: quotas refuse, rates drop, and never bill what they drop."""
+"""Limits as an operator meets them: quotas refuse, rates drop, what is dropped is not billed."""
 
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import prometheus
 import usage
 from e2e_admin import allocate, cli
+from e2e_tcp_relay import TcpEchoPeer
 from echo_peer import EchoPeer
-from harness import Context, check, check_equal, wait_for
+from harness import Context, check, check_equal, free_port, wait_for
 from server import Server
+from tcp_turn_client import TcpTurnClient
 from traffic import CHANNEL, Call
 
 SIZE = 1000
@@ -23,9 +27,12 @@ def run(ctx: Context) -> None:
     ctx.on_cleanup(peer.close)
     server = Server(ctx, workers=2, admin={"token": "operators-only"},
                     limits={"allocations_per_account": 3, "account_bandwidth": "800 kbit/s"})
+    server.config["listen"].append({"transport": "tcp", "address": "127.0.0.1",
+                                    "port": free_port()})
     server.start()
     account(ctx, server, peer)
     session(ctx, server, peer)
+    stream(ctx, server)
     quotas(ctx, server)
     server.stop()
 
@@ -71,6 +78,30 @@ def session(ctx: Context, server: Server, peer: EchoPeer) -> None:
     check_equal(settle(peer, [call]) // SIZE, passed + 100, "packets without a limit")
     call.release()
     billed(ctx, server, peer, [call])
+
+
+def stream(ctx: Context, server: Server) -> None:
+    """A TCP data connection (RFC 6062) loses nothing to its limit: it waits."""
+    server.config["limits"] = {"session_bandwidth": "800 kbit/s"}
+    server.write_config()
+    cli(ctx, server, "reload")
+    peer = TcpEchoPeer()
+    ctx.on_cleanup(peer.close)
+    with TcpTurnClient(server, b"bob", b"hunter2") as client:
+        client.allocate()
+        data = client.bind_data(client.connect_peer(("127.0.0.1", peer.port)))
+        started = time.monotonic()
+        sender = threading.Thread(target=data.sendall, args=(bytes(3 * SECOND),))
+        sender.start()
+        got = 0
+        while got < 3 * SECOND:
+            got += len(data.recv(65536))
+        sender.join()
+        took = time.monotonic() - started
+        # The first second's bytes come at once, and one read may run ahead.
+        check(took > 1.2, f"{3 * SECOND} bytes came through in {took:.2f} s")
+        data.close()
+        client.release()
 
 
 def quotas(ctx: Context, server: Server) -> None:
