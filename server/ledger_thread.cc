@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "server/io/clock.h"
+#include "server/process.h"
 
 namespace turnpike {
 namespace {
@@ -31,6 +32,7 @@ constexpr int kLastAttempts = 3;
 LedgerThread::LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
                            LedgerRetention retention)
     : ledger_(std::move(ledger)), slots_(slots), interval_(interval), retention_(retention) {
+  current_.ledgers_set_aside = ledger_->set_aside();
   Publish();
 }
 
@@ -77,7 +79,10 @@ void LedgerThread::TakeNewCaps() {
 void LedgerThread::Recover() { Checkpoint(Kind::kPeriodic); }
 
 void LedgerThread::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    NameThread("ledger");
+    Run();
+  });
 }
 
 bool LedgerThread::Stop() {

@@ -40,6 +40,8 @@ void DisableCoreDumps() {
   if (!kSanitized) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+void NameThread(const char* name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
 void BlockSignals() {
   signal(SIGPIPE, SIG_IGN);
   const sigset_t set = HandledSignals();

@@ -21,6 +21,9 @@ std::optional<uint64_t> ReceiveBufferLimit();
 // directory. With a sanitizer, which traces the process for leaks, only files are prevented.
 void DisableCoreDumps();
 
+// NameThread gives the calling thread a name for `top -H` and /proc, of 15 bytes at most.
+void NameThread(const char* name);
+
 // BlockSignals ignores SIGPIPE and blocks SIGTERM, SIGINT and SIGHUP in this thread and those it
 // starts: NextSignal then fetches them one by one. Call it before any thread starts. A second
 // SIGTERM while the server stops therefore waits, and cannot cost the last checkpoint.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "server/process.h"
+
 namespace turnpike {
 
 Worker::Worker(const WorkerSetup& setup)
@@ -33,7 +35,10 @@ Worker::~Worker() {
 }
 
 void Worker::Start() {
-  thread_ = std::thread([this] { uv_run(loop_.get(), UV_RUN_DEFAULT); });
+  thread_ = std::thread([this] {
+    NameThread("relay");
+    uv_run(loop_.get(), UV_RUN_DEFAULT);
+  });
 }
 
 void Worker::EndSessions(const std::vector<SessionId>& sessions, CloseReason reason) {

@@ -1,13 +1,20 @@
 #include "common/base/log.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <climits>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace turnpike {
 namespace {
@@ -16,9 +23,76 @@ namespace {
 constexpr const char* kJsonPattern = R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})";
 constexpr const char* kTextPattern = "%Y-%m-%dT%H:%M:%S.%eZ %-7l %v";
 
+// StdoutSink writes whole lines to standard output, and stops no thread for a pipe that nobody
+// reads: what does not fit in is lost, and a line says how many were once the pipe is read again.
+class StdoutSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit StdoutSink(const std::atomic<LogFormat>& format) : format_(format) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    if (Finish() && TellLost(line) && Write(Format(line))) return;
+    ++lost_;
+  }
+  void flush_() override {}
+
+ private:
+  // A reader that only lags is waited for, once; then nobody is until it has caught up.
+  static constexpr int kPatienceMs = 50;
+
+  std::string Format(const spdlog::details::log_msg& line) {
+    spdlog::memory_buf_t text;
+    formatter_->format(line, text);
+    return {text.data(), text.size()};
+  }
+
+  // Finish writes the rest of a line that was begun; false when there still is one.
+  bool Finish() {
+    if (rest_.empty()) return true;
+    const std::string rest = std::exchange(rest_, {});
+    if (!Write(rest)) rest_ = rest;
+    return rest_.empty();
+  }
+
+  bool TellLost(const spdlog::details::log_msg& line) {
+    if (lost_ == 0) return true;
+    const std::string event = RenderEvent(format_, "log_lines_lost", {{"lines", lost_}});
+    if (!Write(Format({line.time, {}, line.logger_name, spdlog::level::warn, event}))) return false;
+    lost_ = 0;
+    return true;
+  }
+
+  // Write is false when nothing of `text` could be written. What could not of a line that was begun
+  // becomes rest_.
+  bool Write(const std::string& text) {
+    size_t written = 0;
+    while (written < text.size()) {
+      pollfd output{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+      const bool stuck = lost_ > 0 || !rest_.empty();
+      if (poll(&output, 1, stuck ? 0 : kPatienceMs) == 0) break;
+      // A pipe that is ready takes so much without waiting.
+      const size_t piece = std::min<size_t>(text.size() - written, PIPE_BUF);
+      const ssize_t taken = write(STDOUT_FILENO, text.data() + written, piece);
+      if (taken > 0) {
+        written += static_cast<size_t>(taken);
+      } else if (errno == EAGAIN) {
+        break;
+      } else if (errno != EINTR) {
+        return true;  // nobody will ever read it, or the disk is full: there is no better place
+      }
+    }
+    if (written > 0) rest_ = text.substr(written);
+    return written > 0;
+  }
+
+  const std::atomic<LogFormat>& format_;
+  std::string rest_;
+  uint64_t lost_ = 0;
+};
+
 struct Logger {
-  spdlog::logger spdlog{"turnpike", std::make_shared<spdlog::sinks::stdout_sink_mt>()};
   std::atomic<LogFormat> format = LogFormat::kJson;
+  spdlog::logger spdlog{"turnpike", std::make_shared<StdoutSink>(format)};
 
   Logger() { Configure(LogLevel::kInfo, LogFormat::kJson); }
 

@@ -9,6 +9,7 @@
 #include "common/metering/ledger_retention.h"
 #include "common/metering/ledger_schema.h"
 #include "common/metering/ledger_writer.h"
+#include "common/metering/set_aside.h"
 
 namespace turnpike {
 
@@ -28,6 +29,7 @@ struct Ledger::State {
   bool orphans_ended = false;
   std::vector<BillableTotal> billable;
   std::vector<Committed> committed;  // by slot
+  uint64_t set_aside = 0;
 
   void Step(std::string_view step) const {
     if (options.on_step) options.on_step(step);
@@ -64,9 +66,18 @@ std::expected<std::unique_ptr<Ledger>, std::string> Ledger::Open(const std::stri
   state->path = LedgerPath(directory);
   state->identity = std::move(identity);
   state->options = std::move(options);
-  if (auto ok = state->OpenWriter(); !ok) return std::unexpected(ok.error());
+  if (auto ok = state->OpenWriter(); !ok) {
+    if (!SaysDamaged(ok.error())) return std::unexpected(ok.error());
+    if (auto aside = SetAside(state->path, ok.error()); !aside) {
+      return std::unexpected(aside.error());
+    }
+    if (auto fresh = state->OpenWriter(); !fresh) return std::unexpected(fresh.error());
+  }
+  state->set_aside = LedgersSetAside(state->path);
   return std::unique_ptr<Ledger>(new Ledger(std::move(state)));
 }
+
+uint64_t Ledger::set_aside() const { return state_->set_aside; }
 
 std::expected<CheckpointStats, std::string> Ledger::Checkpoint(SlotFile& slots, WallTime as_of) {
   return Write(slots, as_of, false);

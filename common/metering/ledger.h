@@ -45,9 +45,11 @@ struct LedgerOptions {
 class Ledger {
  public:
   // Open opens or creates `directory`/usage.db, locks it against a second writer (usage.lock), and
-  // marks it open. It fails with a sentence that names the file and the remedy when the file is not
-  // a ledger, is damaged, is read-only, is in use, or has a newer schema. `identity` must be what
-  // the slot files of its checkpoints were opened with.
+  // marks it open. A damaged file is set aside, as usage.db.damaged-1 (then -2 …) beside its WAL,
+  // and a new one begun: a server that refused to start would relay nothing and mend nothing. It
+  // fails with a sentence that names the file and the remedy when the file is another application's
+  // database, is read-only, is in use, or has a newer schema. `identity` must be what the slot
+  // files of its checkpoints were opened with.
   static std::expected<std::unique_ptr<Ledger>, std::string> Open(const std::string& directory,
                                                                   LedgerIdentity identity,
                                                                   LedgerOptions options = {});
@@ -83,6 +85,9 @@ class Ledger {
   // BillableTotals lists the sums per account and region that are committed, in the order in which
   // accounts first appeared: a cap on the number of metric series then always cuts the same ones.
   const std::vector<BillableTotal>& BillableTotals() const;
+
+  // set_aside counts the damaged ledgers beside this one when it was opened; see SetAside.
+  uint64_t set_aside() const;
 
   // UnpersistedBytes counts billable bytes in the slots that the last commit does not hold.
   uint64_t UnpersistedBytes(const SlotFile& slots) const;

@@ -24,12 +24,15 @@ constexpr int64_t kOldestSchemaVersion = 1;
 constexpr std::string_view kDamaged =
     " is damaged: restore it from a backup, or move it away together with its -wal file";
 
+constexpr std::string_view kNoDatabase =
+    " is not a ledger of Turnpike (not an SQLite database): move it away";
+
 // Explain turns SQLite's words for common failures into what to do about them.
 std::string Explain(const Database& database) {
   const std::string& path = database.path();
   switch (database.code() & 0xFF) {
     case SQLITE_NOTADB:
-      return path + " is not a ledger of Turnpike (not an SQLite database): move it away";
+      return path + std::string(kNoDatabase);
     case SQLITE_CORRUPT:
       return path + std::string(kDamaged);
     case SQLITE_READONLY:
@@ -157,6 +160,10 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const
     return std::unexpected(Explain(database));
   }
   return opened;
+}
+
+bool SaysDamaged(std::string_view error) {
+  return error.contains(kDamaged) || error.contains(kNoDatabase);
 }
 
 std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForReading(

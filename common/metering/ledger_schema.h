@@ -6,6 +6,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/metering/sqlite.h"
 
@@ -22,6 +23,10 @@ std::string LedgerPath(const std::string& directory);
 // that names the file and the remedy.
 std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const std::string& path,
                                                                            const std::string& vfs);
+
+// SaysDamaged says whether OpenLedgerForWriting failed with `error` since the file is no sound
+// database, whatever its permissions: no later attempt could succeed.
+bool SaysDamaged(std::string_view error);
 
 // OpenLedgerForReading opens a ledger beside a running server: `ledger` is the server's metering
 // directory, or a file. It writes nothing, and never checkpoints. A file of an older schema reads

@@ -33,6 +33,7 @@ struct LedgerStatus {
   WallTime last_commit{};  // as_of of the last commit
   uint64_t checkpoints_failed = 0;
   uint64_t unpersisted_bytes = 0;  // billable bytes in the slots that the ledger does not hold
+  uint64_t ledgers_set_aside = 0;  // at the start; see SetAside
   std::array<uint64_t, kCommitBoundsMs.size() + 1> commit_buckets{};  // not cumulative
   uint64_t commit_sum_us = 0;
   std::vector<BillableTotal> billable;

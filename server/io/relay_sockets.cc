@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "common/base/check.h"
+#include "server/io/descriptor_reserve.h"
 #include "server/io/error_queue.h"
 
 namespace turnpike {
@@ -22,6 +23,7 @@ std::expected<void, OpenError> RelaySockets::Open(RelayId relay, const Transport
                                      .queue_errors = true,
                                      .receive_buffer = kRelayBuffer,
                                      .send_buffer = kRelayBuffer});
+  if (socket && IsReserved(socket->fd.get())) socket = std::unexpected(EMFILE);
   if (!socket) {
     last_errno_ = socket.error();
     return std::unexpected(last_errno_ == EADDRINUSE ? OpenError::kPortInUse

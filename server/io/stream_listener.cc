@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "server/io/descriptor_reserve.h"
 #include "server/io/stream_hub.h"
 #include "server/io/tcp_socket.h"
 
@@ -53,6 +54,7 @@ void StreamListener::OnReadable() {
       return;
     }
     const int fd = accepted->fd.get();
+    if (IsReserved(fd)) return Pause(EMFILE);
     TuneConnection(fd);
     const FiveTuple tuple{accepted->from, OwnAddress(fd), Transport::kTcp};
     hub_.Adopt(std::move(accepted->fd), tuple, options_);

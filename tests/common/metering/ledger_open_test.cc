@@ -34,9 +34,6 @@ TEST_CASE("what is not our ledger is refused with the file and the remedy, and n
   const std::string path = directory.file("usage.db");
   CHECK(OpenError(directory.file("missing")).find("metering.directory must exist") !=
         std::string::npos);
-  WriteWhole(path, std::string(5000, 'x'));
-  CHECK(OpenError(directory.path()).find(path + " is not a ledger of Turnpike") == 0);
-  std::filesystem::remove(path);
   sqlite3* db = nullptr;
   REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
   sqlite3_exec(db, "CREATE TABLE t(x)", nullptr, nullptr, nullptr);
@@ -51,7 +48,7 @@ TEST_CASE("what is not our ledger is refused with the file and the remedy, and n
         std::string::npos);
 }
 
-TEST_CASE("a damaged ledger is found at the start") {
+TEST_CASE("a damaged ledger is set aside at the start, whole, and a new one begun") {
   const TempDirectory directory;
   World world(directory.path());
   world.Start();
@@ -66,8 +63,23 @@ TEST_CASE("a damaged ledger is found at the start") {
   REQUIRE(bytes.size() > 20 * 4096);
   bytes.replace(12 * 4096, 4096, 4096, '\x5A');
   WriteWhole(directory.file("usage.db"), bytes);
-  CHECK(OpenError(directory.path()).find("is damaged: restore it from a backup") !=
-        std::string::npos);
+  const std::string damaged = ReadWhole(directory.file("usage.db"));
+  world.Start();
+  CHECK(world.ledger->set_aside() == 1);
+  CHECK(ReadWhole(directory.file("usage.db.damaged-1")) == damaged);
+  // What comes now is booked, and the second damage does not overwrite the first.
+  world.Relay(world.Begin("acme"), kUp, 10);
+  world.Checkpoint();
+  world.Die();
+  WriteWhole(directory.file("usage.db"), std::string(8192, '\x5A'));
+  WriteWhole(directory.file("usage.db-wal"), "a wal");
+  world.Start();
+  CHECK(world.ledger->set_aside() == 2);
+  CHECK(ReadWhole(directory.file("usage.db.damaged-1")) == damaged);
+  CHECK(ReadWhole(directory.file("usage.db.damaged-2-wal")) == "a wal");
+  world.Checkpoint();
+  REQUIRE(world.ledger->BillableTotals().size() == 1);
+  CHECK(world.ledger->BillableTotals()[0].account == "acme");
 }
 
 TEST_CASE("a read-only ledger is refused") {

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from harness import Context
 
@@ -34,6 +36,21 @@ def enter(ctx: Context) -> None:
                     f"addr add {ADDRESS}/24 dev turn0", f"addr add {ADDRESS6}/64 dev turn0 nodad",
                     "route add default dev turn0", "-6 route add default dev turn0"):
         ctx.run(["ip", *command.split()])
+
+
+@contextmanager
+def inside(path: str) -> Iterator[None]:
+    """Has the calling thread make its sockets in the namespace at `path`, for the time of a `with`."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    there = os.open(path, os.O_RDONLY)
+    try:
+        _checked(libc.setns(there, _CLONE_NEWNET))
+        yield
+        _checked(libc.setns(home, _CLONE_NEWNET))
+    finally:
+        os.close(home)
+        os.close(there)
 
 
 def _checked(result: int) -> None:

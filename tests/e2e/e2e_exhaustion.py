@@ -1,0 +1,105 @@
+"""Ports and descriptors used up: new allocations get 508, calls go on, and what is freed is used."""
+
+from __future__ import annotations
+
+import socket
+
+import prometheus
+import usage
+from e2e_streams import listeners
+from echo_peer import EchoPeer
+from harness import Context, check, check_equal, free_port, wait_for
+from server import Server
+from traffic import Call
+from turn_client import TurnClient
+
+PORTS = 24
+DESCRIPTORS = 90
+
+
+def run(ctx: Context) -> None:
+    peer = EchoPeer()
+    ctx.on_cleanup(peer.close)
+    first = free_port()
+    ports(ctx, peer, first)
+    descriptors(ctx, peer)
+
+
+def ports(ctx: Context, peer: EchoPeer, first: int) -> None:
+    first = min(first, 65535 - PORTS)
+    server = Server(ctx, "ports", relay={"ports": f"{first}-{first + PORTS - 1}"}).start()
+    calls = until_508(server, peer, PORTS)
+    check(len(calls) > PORTS // 2, f"only {len(calls)} of {PORTS} ports were given")
+    go_on(server, peer, calls)
+    finish(ctx, server, calls)
+
+
+def descriptors(ctx: Context, peer: EchoPeer) -> None:
+    """One descriptor an allocation, one a connection; the ledger keeps its own."""
+    server = Server(ctx, "descriptors", metering={"checkpoint": "100ms"})
+    tcp = listeners()[0]
+    server.config["listen"].append(tcp)
+    server.prefix = ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"]
+    server.start()
+    calls = until_508(server, peer, DESCRIPTORS)
+    # Connections meet the same limit: they are closed, and the listener pauses rather than spins.
+    refused = [socket.create_connection(("127.0.0.1", tcp["port"])) for _ in range(2)]
+    wait_for(lambda: prometheus.total(prometheus.scrape(server), "turn_accept_pauses_total") > 0,
+             10, "the listener to pause")
+    for call in calls:
+        call.echo(bytes(120), 2)
+    for call in calls[:10]:
+        call.release()
+    wait_for(lambda: answers(tcp["port"]), 20, "an answer over TCP when there are descriptors again")
+    for connection in refused:
+        connection.close()
+    go_on(server, peer, calls[10:])
+    finish(ctx, server, calls)
+
+
+def answers(port: int) -> bool:
+    """Whether a Binding request over a new connection is answered."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.settimeout(3)
+        try:
+            connection.sendall(bytes.fromhex("000100002112a442") + bytes(12))
+            return connection.recv(2) == b"\x01\x01"
+        except OSError:
+            return False
+
+
+def until_508(server: Server, peer: EchoPeer, most: int) -> list[Call]:
+    """Allocates until the server has nothing left."""
+    calls: list[Call] = []
+    while len(calls) <= most:
+        with TurnClient(("127.0.0.1", server.port), b"bob", b"hunter2") as probe:
+            error = probe.try_allocate().error
+            if error:
+                check_equal(error, 508, "the error when all is used up")
+                return calls
+            probe.release()
+        calls.append(Call(server, peer, b"alice", b"s3cret"))
+    raise AssertionError("the server never ran out")
+
+
+def go_on(server: Server, peer: EchoPeer, calls: list[Call]) -> None:
+    """Calls go on, and what one gives back another gets."""
+    for call in calls:
+        call.echo(bytes(120), 2)
+    calls[-1].release()
+    again = Call(server, peer, b"alice", b"s3cret")
+    again.echo(bytes(120))
+    calls.append(again)
+    for call in calls[:-2]:
+        call.client.refresh(600)
+
+
+def finish(ctx: Context, server: Server, calls: list[Call]) -> None:
+    server.stop()
+    rows = usage.sessions(ctx, server)
+    total = sum(row["client_to_peer_bytes"] for row in rows if row["account"] == "acme")
+    check_equal(total, usage.summed(usage.report(ctx, server))[0], "sessions against the report")
+    for call in calls:
+        check(any(row["relayed_address"] == call.relayed
+                  and row["client_to_peer_bytes"] == call.echoed_bytes for row in rows),
+              f"no session of {call.relayed} has {call.echoed_bytes} bytes")
