@@ -97,6 +97,8 @@ struct Config {
   std::vector<AlternateServerConfig> alternate_servers;
   Redirect redirect = Redirect::kDraining;
 
+  bool mobility = false;  // RFC 8016
+
   struct Auth {
     std::string realm = "turnpike";
     std::vector<std::string> secrets;  // newest first
@@ -115,11 +117,15 @@ struct Config {
     uint32_t allocations = 0;  // of all clients
     uint32_t allocations_per_username = 0;
     uint32_t allocations_per_account = 0;
-    uint32_t allocations_per_address = 0;  // IPv6: of a /64
-    uint64_t session_bandwidth = 0;        // bit/s of payload, each direction
-    uint64_t account_bandwidth = 0;        // likewise
-    uint32_t session_packets = 0;          // datagrams a second, each direction
-    uint32_t connections = 65536;          // over TCP and TLS, of all clients
+    uint32_t allocations_per_address = 0;     // IPv6: of a /64
+    uint64_t session_bandwidth = 0;           // bit/s of payload, each direction
+    uint64_t account_bandwidth = 0;           // likewise
+    uint32_t session_packets = 0;             // datagrams a second, each direction
+    uint32_t unauthenticated_answers = 1000;  // per second and source; 0: no limit
+    uint32_t allocation_attempts = 1000;      // per second and source; 0: no limit
+    uint32_t relay_hops = 4;                  // 0: loops are not looked for
+    uint32_t unanswered_bytes = 0;            // 0: no limit
+    uint32_t connections = 65536;             // over TCP and TLS, of all clients
     uint32_t connections_per_address = 4096;
     Duration handshake_timeout = std::chrono::seconds(10);
     Duration idle_timeout = std::chrono::seconds(60);

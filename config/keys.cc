@@ -96,6 +96,9 @@ constexpr Key kKeys[] = {
         "alternate_servers[].domain", "The name in its certificate.", "clients are not told"),
     Value<Word<Redirect>, MEMBER(redirect)>(
         "redirect", "When new clients are sent to alternate_servers; calls in progress stay."),
+    Value<YesNo, MEMBER(mobility)>("mobility",
+                                   "Whether clients that ask for it take their allocation along to "
+                                   "another network (RFC 8016)."),
 
     Section("auth", "Who may allocate. At least one secret or user is needed."),
     Restart(Value<Text<1, 127>, MEMBER(auth.realm)>(
@@ -155,6 +158,22 @@ constexpr Key kKeys[] = {
     Value<Whole<0, 10'000'000>, MEMBER(limits.session_packets)>(
         "limits.session_packets",
         "Datagrams a second that a session may move in each direction; 0: no limit."),
+    Value<Whole<0, 1'000'000>, MEMBER(limits.unauthenticated_answers)>(
+        "limits.unauthenticated_answers",
+        "Answers per second and worker to one IPv4 address or IPv6 /64 that has not proven who it "
+        "is; 0: no limit. Many users can share one."),
+    Value<Whole<0, 1'000'000>, MEMBER(limits.allocation_attempts)>(
+        "limits.allocation_attempts",
+        "Allocate requests with credentials, per second and worker, from one such source; 0: no "
+        "limit."),
+    Value<Whole<0, 64>, MEMBER(limits.relay_hops)>(
+        "limits.relay_hops",
+        "A datagram that came through so many relays goes round in a loop and is dropped; 0: such "
+        "are not looked for."),
+    Value<Whole<0, 4'000'000'000>, MEMBER(limits.unanswered_bytes)>(
+        "limits.unanswered_bytes",
+        "What peers may send to a client that has been silent since, so that one which is gone is "
+        "not billed for long; 0: no limit."),
     Value<Whole<1, 4'000'000>, MEMBER(limits.connections)>(
         "limits.connections",
         "Connections over TCP and TLS, and DTLS sessions; beyond it new ones are refused."),

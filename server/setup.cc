@@ -186,6 +186,11 @@ TurnOptions MakeTurnOptions(const config::Config& config, const std::vector<Rela
   options.peer_filter = MakePeerFilter(config, relays, host);
   options.default_lifetime = config.limits.default_lifetime;
   options.max_lifetime = config.limits.max_lifetime;
+  options.max_unauthenticated_answers = config.limits.unauthenticated_answers;
+  options.max_allocation_attempts = config.limits.allocation_attempts;
+  options.max_nesting = config.limits.relay_hops;
+  options.max_unanswered_bytes = config.limits.unanswered_bytes;
+  options.mobility = config.mobility;
   options.strict_expiry = config.auth.strict_expiry;
   options.nonce_lifetime = config.auth.nonce_lifetime;
   options.max_permissions = config.limits.permissions_per_allocation;

@@ -63,6 +63,14 @@ std::vector<std::string> Warnings(const config::Config& config,
                        "`: set it to a name of your own before there are clients, who lose their "
                        "calls when it changes");
   }
+  // REALM is in every answer to a stranger, who may have forged the address that it goes to.
+  constexpr size_t kModestRealm = 28;
+  if (config.auth.realm.size() > kModestRealm) {
+    warnings.push_back("auth.realm has " + std::to_string(config.auth.realm.size()) +
+                       " bytes: with more than " + std::to_string(kModestRealm) +
+                       " an answer is over three times as large as the smallest request, which "
+                       "serves those who flood others by forged requests");
+  }
   if (config.auth.users.empty() && config.auth.secrets.empty()) {
     warnings.push_back("nobody can allocate: auth has neither secrets nor users");
   }

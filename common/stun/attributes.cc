@@ -54,7 +54,7 @@ constexpr AttributeInfo kTable[] = {
     {kFingerprint, "FINGERPRINT", "RFC 8489 §14.7", 4, 4, 4, true},
     {kResponseOrigin, "RESPONSE-ORIGIN", "RFC 5780 §7.3", 8, 20, 4, true},
     {kOtherAddress, "OTHER-ADDRESS", "RFC 5780 §7.4", 8, 20, 4, true},
-    {kMobilityTicket, "MOBILITY-TICKET", "RFC 8016 §3.1", 0, kAny, 1, false},
+    {kMobilityTicket, "MOBILITY-TICKET", "RFC 8016 §3.3", 0, kAny, 1, true},
 };
 static_assert(std::ranges::is_sorted(kTable, {}, &AttributeInfo::type));
 

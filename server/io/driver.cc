@@ -64,6 +64,9 @@ const Now& Driver::now() {
 }
 
 void Driver::OnClientMessage(const Client& client, ByteSpan bytes) {
+  if (const auto owner = guests_.OwnerOf(client)) {
+    return PassOn(*owner, client, {bytes.begin(), bytes.end()});
+  }
   if (const auto forward = core_.OnClientDatagram(client, bytes, now())) Take(*forward);
   PollOutputs();
 }
@@ -79,12 +82,13 @@ void Driver::OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError
 }
 
 void Driver::Take(const Forward& forward) {
+  if (IsGuest(forward.link)) return TakeForGuest(forward);
   if (forward.direction == Direction::kPeerToClient && IsConnection(forward.link)) {
     StreamConnection* connection = streams_.Find(forward.link);
     const SendResult queued = connection != nullptr ? connection->SendForward(forward)
                                                     : std::unexpected(DropReason::kClientGone);
     // What is queued is reported once the kernel has it.
-    if (!queued) core_.OnSent(forward, queued, now());
+    if (!queued) Report(forward, queued);
     return;
   }
   if (forward.direction == Direction::kPeerToClient && IsDtlsSession(forward.link)) {
@@ -98,7 +102,7 @@ void Driver::Take(const Forward& forward) {
   }
   if (socket == nullptr) {
     // The core forwards by relays and links that it was told of; still, no Forward goes unreported.
-    core_.OnSent(forward, std::unexpected(DropReason::kSendFailed), now());
+    Report(forward, std::unexpected(DropReason::kSendFailed));
     return;
   }
   if (outbox_.full()) FlushOutbox();
@@ -107,7 +111,7 @@ void Driver::Take(const Forward& forward) {
 
 void Driver::TakeForDtls(const Forward& forward) {
   auto sealed = dtls_.Seal(forward);
-  if (!sealed) return core_.OnSent(forward, std::unexpected(sealed.error()), now());
+  if (!sealed) return Report(forward, std::unexpected(sealed.error()));
   if (outbox_.full()) FlushOutbox();
   outbox_.Add(links_[sealed->listener.value()]->udp_socket(), forward, std::move(sealed->bytes));
 }
@@ -121,9 +125,7 @@ void Driver::SendDatagram(LinkId listener, const FiveTuple& tuple, std::vector<u
                                                        .by_address = false});
 }
 
-void Driver::OnForwardSent(const Forward& forward, SendResult result) {
-  core_.OnSent(forward, result, now());
-}
+void Driver::OnForwardSent(const Forward& forward, SendResult result) { Report(forward, result); }
 
 void Driver::OnBatchEnd() {
   if (receive_batch_.has_room()) return;
@@ -142,7 +144,12 @@ void Driver::OnReceiveMemoryFull() {
   PollOutputs();
 }
 
-void Driver::OnLinkClosed(LinkId link) { core_.OnLinkClosed(link, now()); }
+void Driver::OnLinkClosed(LinkId link) {
+  for (const CoreId owner : guests_.TakePassed(link)) {
+    handovers_->Post(owner, GuestGone{.host = core_.core_id(), .link = link});
+  }
+  core_.OnLinkClosed(link, now());
+}
 
 void Driver::PollOutputs() {
   while (auto output = core_.PollOutput()) {
@@ -155,6 +162,7 @@ void Driver::PollOutputs() {
 }
 
 void Driver::Execute(SendMessage output) {
+  if (SendToGuest(output)) return;
   if (IsConnection(output.link)) {
     StreamConnection* connection = streams_.Find(output.link);
     if (connection != nullptr) connection->SendStun(std::move(output.bytes));
@@ -229,7 +237,7 @@ void Driver::Drain() {
 }
 
 void Driver::EndSessions(const std::vector<SessionId>& sessions, CloseReason reason) {
-  for (const SessionId& session : sessions) core_.EndSession(session, reason, now());
+  core_.EndSessions(sessions, reason, now());
   PollOutputs();
 }
 
@@ -243,6 +251,7 @@ void Driver::SetOptions(TurnOptions turn, const StreamOptions& streams) {
 
 void Driver::CloseAll(CloseReason reason) {
   FlushOutbox();
+  AbandonGuests();
   core_.CloseAll(reason, now());
   PollOutputs();
   FlushOutbox();
@@ -255,7 +264,9 @@ void Driver::CloseAll(CloseReason reason) {
   FlushOutbox();
   tcp_relays_.Reap();
   if (handovers_ != nullptr) {
-    for (ClientEnd& end : handovers_->Leave(core_.core_id())) tcp_relays_.Refuse(std::move(end));
+    for (Handover& left : handovers_->Leave(core_.core_id())) {
+      if (auto* const end = std::get_if<ClientEnd>(&left)) tcp_relays_.Refuse(std::move(*end));
+    }
   }
   now_.reset();
 }
@@ -268,6 +279,7 @@ void Driver::OnTurnEnd() {
   } while (streams_.Reap() || dtls_.Reap() || tcp_relays_.Reap());
   receive_batch_.Reset();
   streams_.ResetReceiveMemory();
+  held_.clear();
   ArmTimer();
   now_.reset();
 }

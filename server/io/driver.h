@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "common/base/time.h"
 #include "common/metering/slots.h"
 #include "server/io/dtls_hub.h"
+#include "server/io/guest_book.h"
 #include "server/io/handover_board.h"
 #include "server/io/io_stats.h"
 #include "server/io/outbox.h"
@@ -76,7 +78,9 @@ class Driver final : public TransportHost,
   void OnReceiveMemoryFull() override;
   void OnLinkClosed(LinkId link) override;
   void OnClientEnd(CoreId owner, ClientEnd end) override;
-  bool HasAllocation(LinkId link) const override { return core_.HasAllocation(link); }
+  bool HasAllocation(LinkId link) const override {
+    return core_.HasAllocation(link) || guests_.HostsConnection(link);
+  }
   std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer) override;
   void OnPeerConnected(PeerStreamId stream, bool connected) override;
   MonoTime OnSpliced(PeerStreamId stream, Direction direction, size_t bytes) override;
@@ -89,7 +93,10 @@ class Driver final : public TransportHost,
   static bool IsConnection(LinkId link) {
     return link.value() >= kFirstConnection && link.value() < kFirstDtlsSession;
   }
-  static bool IsDtlsSession(LinkId link) { return link.value() >= kFirstDtlsSession; }
+  static bool IsDtlsSession(LinkId link) {
+    return link.value() >= kFirstDtlsSession && link.value() < kFirstGuest;
+  }
+  static bool IsGuest(LinkId link) { return link.value() >= kFirstGuest; }
   void Take(const Forward& forward);
   void TakeForDtls(const Forward& forward);
   void PollOutputs();
@@ -101,8 +108,28 @@ class Driver final : public TransportHost,
   void Execute(const ConnectPeer& output);
   void Execute(const ClosePeer& output);
   void Execute(const BindPeer& output);
+  void Execute(const ClientJoined& output);
+  void Execute(const ClientLeft& output);
+  void Execute(PassMessage output);
+  void Execute(const SessionMoved& output);
   void Execute(const AllocationClosed& output);
   void Adopt(ClientEnd end);
+
+  // What other workers left here.
+  void Receive(ClientEnd end) { Adopt(std::move(end)); }
+  void Receive(GuestMessage message);
+  void Receive(const GuestGone& gone);
+  void Receive(const GuestJoined& joined);
+  void Receive(const GuestLeft& left);
+  void Receive(GuestForward guest);
+  void Receive(const GuestReport& report);
+  void Receive(SendMessage message);
+
+  void PassOn(CoreId owner, const Client& client, std::vector<uint8_t> bytes);
+  void TakeForGuest(const Forward& forward);
+  bool SendToGuest(SendMessage& output);
+  void Report(const Forward& forward, SendResult result);
+  void AbandonGuests();
   void OnHandovers();
   void WarnRelayFailed(const TransportAddress& bind, OpenError error, int last_errno);
   std::optional<MonoTime> NextDeadline() const;
@@ -124,7 +151,9 @@ class Driver final : public TransportHost,
   DtlsHub dtls_;
   TcpRelays tcp_relays_;
   HandoverBoard* const handovers_;
-  std::optional<MonoTime> armed_;  // what timer_ waits for
+  GuestBook guests_;
+  std::deque<std::vector<uint8_t>> held_;  // what other workers left, until the loop turn ends
+  std::optional<MonoTime> armed_;          // what timer_ waits for
   std::optional<MonoTime> last_warning_;
   MonoTime heartbeat_due_{};
   UvTimer timer_;

@@ -35,11 +35,17 @@ void Driver::Execute(const BindPeer& output) {
 
 void Driver::OnClientEnd(CoreId owner, ClientEnd end) {
   if (owner == core_.core_id()) return Adopt(std::move(end));
-  if (handovers_ == nullptr || !handovers_->Post(owner, end)) tcp_relays_.Refuse(std::move(end));
+  Handover item(std::move(end));
+  if (handovers_ == nullptr || !handovers_->Post(owner, std::move(item))) {
+    tcp_relays_.Refuse(std::get<ClientEnd>(std::move(item)));
+  }
 }
 
 void Driver::OnHandovers() {
-  for (ClientEnd& end : handovers_->Take(core_.core_id())) Adopt(std::move(end));
+  for (Handover& each : handovers_->Take(core_.core_id())) {
+    std::visit([this](auto&& item) { Receive(std::forward<decltype(item)>(item)); },
+               std::move(each));
+  }
 }
 
 void Driver::Adopt(ClientEnd end) {

@@ -20,6 +20,7 @@ struct DtlsHub::Client {
   LinkId listener;
   uint32_t record = 0;
   bool has_served = false;  // a TURN message has come
+  bool has_place = true;    // it counts in ConnectionLimits
   MonoTime accepted_at;
   MonoTime last_message;
   std::optional<ConnectionEnd> end;
@@ -31,7 +32,7 @@ DtlsHub::DtlsHub(StreamHost& host, DtlsPort& port, StreamStats& stats, const Str
 DtlsHub::~DtlsHub() {
   if (options_.limits == nullptr) return;
   for (const auto& [link, client] : by_link_) {
-    options_.limits->Release(client->name.five_tuple.client.ip);
+    if (client->has_place) options_.limits->Release(client->name.five_tuple.client.ip);
   }
 }
 
@@ -52,9 +53,15 @@ void DtlsHub::OnDatagram(LinkId listener, const FiveTuple& tuple, std::span<uint
   }
   // RFC 6347 §4.2.8: a new handshake from an address that has a session "MUST NOT destroy the
   // existing association until the client has demonstrated reachability", which it now has.
-  if (client != nullptr) End(*client, ConnectionEnd::kClientClosed);
+  // It takes the place of the old one, so no limit can refuse it.
+  if (client != nullptr) {
+    End(*client, ConnectionEnd::kClientClosed);
+    client->has_place = false;
+  } else if (!Admit(tuple.client.ip)) {
+    return;
+  }
   client = Adopt(listener, tuple, *hello);
-  if (client != nullptr) Receive(*client, bytes);
+  Receive(*client, bytes);
 }
 
 void DtlsHub::SetOptions(const StreamOptions& options) {
@@ -75,7 +82,6 @@ bool DtlsHub::Admit(const IpAddress& ip) {
 
 DtlsHub::Client* DtlsHub::Adopt(LinkId listener, const FiveTuple& tuple, const DtlsHello& hello) {
   TP_CHECK(options_.dtls != nullptr);
-  if (!Admit(tuple.client.ip)) return nullptr;
   auto record = static_cast<uint32_t>(clients_.size());
   if (free_records_.empty()) {
     clients_.emplace_back();
@@ -98,7 +104,7 @@ DtlsHub::Client* DtlsHub::Adopt(LinkId listener, const FiveTuple& tuple, const D
 
 LinkId DtlsHub::NewLink() {
   do {
-    last_link_ = last_link_ == UINT32_MAX ? kFirstDtlsSession : last_link_ + 1;
+    last_link_ = last_link_ + 1 == kFirstGuest ? kFirstDtlsSession : last_link_ + 1;
   } while (by_link_.contains(LinkId(last_link_)));
   return LinkId(last_link_);
 }
@@ -203,7 +209,7 @@ bool DtlsHub::Reap() {
 void DtlsHub::Remove(Client& client) {
   const uint32_t record = client.record;
   const FiveTuple& tuple = client.name.five_tuple;
-  if (options_.limits != nullptr) options_.limits->Release(tuple.client.ip);
+  if (options_.limits != nullptr && client.has_place) options_.limits->Release(tuple.client.ip);
   // A new handshake may have taken the 5-tuple over.
   if (const auto found = by_tuple_.find(tuple); found->second == &client) by_tuple_.erase(found);
   by_link_.erase(client.name.link);

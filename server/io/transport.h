@@ -64,10 +64,11 @@ class PeerStreamHost {
 };
 
 // kFirstConnection is the first LinkId of a stream connection, kFirstDtlsSession that of a DTLS
-// session. Both are numbered on from there: an id comes again only after two billion of its kind,
-// never while one has it.
+// session, kFirstGuest that of a way to a client by another worker's socket. All are numbered on
+// from there: an id comes again only after a billion of its kind, never while one has it.
 inline constexpr uint32_t kFirstConnection = 1 << 16;
 inline constexpr uint32_t kFirstDtlsSession = uint32_t{1} << 31;
+inline constexpr uint32_t kFirstGuest = uint32_t{3} << 30;
 
 // StreamHost is what the driver is to stream connections and DTLS sessions.
 class StreamHost {

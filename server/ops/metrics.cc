@@ -4,149 +4,13 @@
 #include <array>
 #include <map>
 #include <set>
-#include <tuple>
 
 #include "common/base/log.h"
 #include "common/metering/account_label.h"
-#include "common/stun/message.h"
+#include "server/ops/core_metrics.h"
 
 namespace turnpike {
 namespace {
-
-// Codes that a TURN server answers in normal service. They are shown from the start, so that the
-// first error of a kind is an increase and not the birth of a series.
-constexpr std::array<uint16_t, 11> kKnownCodes = {400, 401, 403, 420, 437, 438,
-                                                  440, 441, 442, 486, 508};
-
-// Sum adds up one counter of all workers.
-template <typename Pick>
-uint64_t Sum(const Scrape& scrape, Pick pick) {
-  uint64_t sum = 0;
-  for (const WorkerView& worker : scrape.workers) sum += pick(*worker.stats).Get();
-  return sum;
-}
-
-template <typename Name>
-Label NamedLabel(std::string_view label, Name name) {
-  return {label, std::string(name)};
-}
-
-Label RegionLabel(const Scrape& scrape) { return LabelOf("region", scrape.identity.region); }
-
-void ReadAllocations(const Scrape& scrape, ExpositionWriter& out) {
-  for (size_t transport = 0; transport < kTransportCount; ++transport) {
-    for (size_t family = 0; family < 2; ++family) {
-      out.Add(Sum(scrape,
-                  [&](const TurnStats& s) -> const Counter& {
-                    return s.allocations[transport][family];
-                  }),
-              {NamedLabel("transport", TransportName(static_cast<Transport>(transport))),
-               NamedLabel("family", family == 0 ? "ipv4" : "ipv6")});
-    }
-  }
-}
-
-void ReadPeerConnectionEvents(const Scrape& scrape, ExpositionWriter& out) {
-  for (size_t i = 0; i < kPeerConnectionEventCount; ++i) {
-    out.Add(Sum(scrape,
-                [&](const TurnStats& s) -> const Counter& { return s.peer_connection_events[i]; }),
-            {NamedLabel("event", PeerConnectionEventName(static_cast<PeerConnectionEvent>(i)))});
-  }
-}
-
-void ReadAllocationsClosed(const Scrape& scrape, ExpositionWriter& out) {
-  for (size_t i = 0; i < kCloseReasonCount; ++i) {
-    out.Add(Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.closed[i]; }),
-            {NamedLabel("reason", CloseReasonName(static_cast<CloseReason>(i)))});
-  }
-}
-
-// ReadErrors shows every known code, and of the others those that occurred.
-template <typename Pick>
-void ReadErrors(const Scrape& scrape, ExpositionWriter& out, Pick pick) {
-  for (uint16_t code = 300; code < 700; ++code) {
-    const uint64_t count = Sum(
-        scrape, [&](const TurnStats& s) -> const Counter& { return pick(s)[code - size_t{300}]; });
-    if (count == 0 && std::ranges::find(kKnownCodes, code) == kKnownCodes.end()) continue;
-    out.Add(count, {NamedLabel("code", std::to_string(code))});
-  }
-}
-
-void ReadAllocationErrors(const Scrape& scrape, ExpositionWriter& out) {
-  ReadErrors(scrape, out, [](const TurnStats& s) -> auto& { return s.allocation_errors; });
-}
-
-void ReadAllErrors(const Scrape& scrape, ExpositionWriter& out) {
-  ReadErrors(scrape, out, [](const TurnStats& s) -> auto& { return s.errors; });
-}
-
-void ReadAllocationDuration(const Scrape& scrape, ExpositionWriter& out) {
-  std::array<uint64_t, kDurationBoundsSeconds.size() + 1> counts{};
-  for (size_t i = 0; i < counts.size(); ++i) {
-    counts[i] =
-        Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.duration_buckets[i]; });
-  }
-  const uint64_t sum_ms =
-      Sum(scrape, [](const TurnStats& s) -> const Counter& { return s.duration_sum_ms; });
-  out.AddHistogram(kDurationBoundsSeconds, 0, counts, Value{sum_ms, 3});
-}
-
-// ReadRelayed shows one of the two tables by transport and direction.
-template <typename Pick>
-void ReadRelayed(const Scrape& scrape, ExpositionWriter& out, Pick pick) {
-  for (size_t direction = 0; direction < kDirectionCount; ++direction) {
-    for (size_t transport = 0; transport < kTransportCount; ++transport) {
-      const uint64_t count = Sum(scrape, [&](const TurnStats& s) -> const Counter& {
-        return pick(s)[transport][direction];
-      });
-      out.Add(count, {NamedLabel("direction", DirectionName(static_cast<Direction>(direction))),
-                      NamedLabel("transport", TransportName(static_cast<Transport>(transport))),
-                      RegionLabel(scrape)});
-    }
-  }
-}
-
-void ReadRelayedBytes(const Scrape& scrape, ExpositionWriter& out) {
-  ReadRelayed(scrape, out, [](const TurnStats& s) -> auto& { return s.relayed_bytes; });
-}
-
-void ReadRelayedPackets(const Scrape& scrape, ExpositionWriter& out) {
-  ReadRelayed(scrape, out, [](const TurnStats& s) -> auto& { return s.relayed_packets; });
-}
-
-void ReadDropped(const Scrape& scrape, ExpositionWriter& out) {
-  for (size_t i = 0; i < kDropReasonCount; ++i) {
-    out.Add(Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.dropped_packets[i]; }),
-            {NamedLabel("reason", DropReasonName(static_cast<DropReason>(i)))});
-  }
-}
-
-void ReadAuthFailures(const Scrape& scrape, ExpositionWriter& out) {
-  for (size_t i = 0; i < kAuthFailureCount; ++i) {
-    out.Add(Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.auth_failures[i]; }),
-            {NamedLabel("reason", AuthFailureName(static_cast<AuthFailure>(i)))});
-  }
-}
-
-void ReadMessages(const Scrape& scrape, ExpositionWriter& out) {
-  constexpr size_t kMethods = std::tuple_size_v<decltype(TurnStats::messages)>;
-  constexpr size_t kClasses = 4;
-  // Method numbers without a meaning share the name `unknown`, which must stay one series.
-  std::map<std::string_view, std::array<uint64_t, kClasses>> by_name;
-  for (size_t method = 0; method < kMethods; ++method) {
-    auto& counts = by_name[stun::MethodName(static_cast<stun::Method>(method))];
-    for (size_t i = 0; i < kClasses; ++i) {
-      counts[i] +=
-          Sum(scrape, [&](const TurnStats& s) -> const Counter& { return s.messages[method][i]; });
-    }
-  }
-  for (const auto& [name, counts] : by_name) {
-    for (size_t i = 0; i < kClasses; ++i) {
-      out.Add(counts[i], {NamedLabel("method", name),
-                          NamedLabel("class", stun::ClassName(static_cast<stun::Class>(i)))});
-    }
-  }
-}
 
 void ReadBillable(const Scrape& scrape, ExpositionWriter& out) {
   // The first `account_series` accounts of the ledger keep their series for good, since its order
@@ -262,6 +126,9 @@ constexpr MetricRow kTable[] = {
      [](S s, Out out) { out.Add(Sum(s, [](auto& w) -> auto& { return w.allocations_created; })); }},
     {"turn_allocations_closed_total", kCounter, "",
      "Allocations that ended, by reason.", ReadAllocationsClosed},
+    {"turn_session_moves_total", kCounter, "",
+     "Sessions that went on at another address of their client (RFC 8016).",
+     [](S s, Out out) { out.Add(Sum(s, [](auto& w) -> auto& { return w.moves; })); }},
     {"turn_peer_connections", kGauge, "",
      "TCP connections with peers (RFC 6062), those under way included.",
      [](S s, Out out) { out.Add(Sum(s, [](auto& w) -> auto& { return w.peer_connections; })); }},
@@ -279,6 +146,12 @@ constexpr MetricRow kTable[] = {
      ReadRelayedPackets},
     {"turn_relay_dropped_packets_total", kCounter, "",
      "Datagrams and messages that were not relayed, by reason; never billed.", ReadDropped},
+    {"turn_loops_cut_total", kCounter, "",
+     "Datagrams that went round in a loop of relays, and allocations refused because their client "
+     "is a relay of this server.",
+     [](S s, Out out) { out.Add(Sum(s, [](auto& w) -> auto& { return w.loops; })); }},
+    {"turn_rate_limited_total", kCounter, "",
+     "Requests that got no answer, since their source had too many of them.", ReadSourceLimited},
     {"turn_billable_bytes_total", kCounter, "bytes",
      "Billable payload in the ledger since it began; restarts do not reset it. The account _other "
      "sums the accounts beyond admin.account_series.", ReadBillable},

@@ -33,6 +33,16 @@ bool HasValidShapes(const stun::MessageView& message) {
   return true;
 }
 
+// WantsTicket says whether a MOBILITY-TICKET is asked for. RFC 8016 §3.1.2: one of "non-zero
+// length": 400; mobility "is forbidden by local policy": 405.
+std::expected<bool, ErrorStatus> WantsTicket(const stun::MessageView& message, bool allowed) {
+  const auto ticket = message.Find(AttributeType::kMobilityTicket);
+  if (!ticket) return false;
+  if (!ticket->empty()) return std::unexpected(ErrorStatus::kBadRequest);
+  if (!allowed) return std::unexpected(ErrorStatus::kMobilityForbidden);
+  return true;
+}
+
 }  // namespace
 
 Handled TurnServer::Impl::OnAllocate(const Request& request) {
@@ -85,18 +95,22 @@ Handled TurnServer::Impl::OnAllocate(const Request& request) {
   if (additional && FamilyOf(*additional) != AddressFamily::kIpv6) {
     return std::unexpected(ErrorStatus::kBadRequest);
   }
+  const auto wants_ticket = WantsTicket(message, options_.mobility);
+  if (!wants_ticket) return std::unexpected(wants_ticket.error());
+  if (IsOwnRelay(request.five_tuple())) {
+    stats_.loops.Add(1);
+    return std::unexpected(ErrorStatus::kForbidden);
+  }
   Opening opening;
+  opening.mobile = *wants_ticket;
   if (wants_tcp) opening.protocol = RelayProtocol::kTcp;
   if (!token) opening.families.push_back(*family);
   if (additional) opening.families.push_back(AddressFamily::kIpv6);
   if (even_port) {
     opening.parity = reserve_next ? PortParity::kEvenAndReserveNext : PortParity::kEven;
   }
-  std::optional<uint32_t> lifetime;
-  if (const auto value = message.Find(AttributeType::kLifetime)) {
-    lifetime = stun::DecodeU32(*value);
-  }
-  opening.lifetime = GrantedLifetime(lifetime);
+  const auto lifetime = message.Find(AttributeType::kLifetime);
+  opening.lifetime = GrantedLifetime(lifetime ? stun::DecodeU32(*lifetime) : std::nullopt);
   return StartAllocation(request, std::move(opening));
 }
 
@@ -106,6 +120,13 @@ Duration TurnServer::Impl::GrantedLifetime(std::optional<uint32_t> requested) co
   if (!requested) return options_.default_lifetime;
   const Duration wanted = std::chrono::seconds(*requested);
   return std::max(std::min(wanted, options_.max_lifetime), options_.default_lifetime);
+}
+
+// IsOwnRelay says whether the client of `tuple` is a relay of this very server: what it relays
+// would come back to it. No other program can have that port of that address.
+bool TurnServer::Impl::IsOwnRelay(const FiveTuple& tuple) {
+  if (IsStream(tuple.transport)) return false;
+  return directory_.HasTaken({Bound(tuple.client.ip), tuple.client.port});
 }
 
 bool TurnServer::Impl::SupportsFamily(AddressFamily family) const {
@@ -130,6 +151,7 @@ void TurnServer::Impl::AnswerAllocate(const Allocation& allocation) {
            if (granted.has_token) {
              builder.AddBytes(AttributeType::kReservationToken, granted.token);
            }
+           if (allocation.mobility != nullptr) AddTicket(builder, allocation, 0);
            if (granted.refused_code != 0) {
              // §18.12: family, reserved, class, number; the phrase may be empty.
              const std::array<uint8_t, 4> value = {

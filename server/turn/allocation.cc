@@ -70,6 +70,8 @@ bool Allocation::IsConsistent() const {
       if (permissions[j].ip == permissions[i].ip) return false;
     }
   }
+  if (mobility != nullptr && state != AllocationState::kLive) return false;
+  if (next_tuple() != nullptr && !detached() && *next_tuple() == five_tuple) return false;
   const bool any_open = legs[0].open || legs[1].open;
   switch (state) {
     case AllocationState::kFree:

@@ -98,6 +98,7 @@ struct Opening {
   PortParity parity = PortParity::kAny;
   RelayProtocol protocol = RelayProtocol::kUdp;
   bool redeemed = false;  // a reserved port: no other will do
+  bool mobile = false;    // its client gets a ticket
   int attempts = 0;       // for the current family
   Duration lifetime{};
 };
@@ -116,6 +117,20 @@ struct Granted {
   AddressFamily refused_family = AddressFamily::kIpv4;
 };
 
+// After a move its ticket, though used up, proves a retransmission for so long (RFC 8016 §3.2.2:
+// "at least 30 seconds").
+inline constexpr Duration kOldTicketLifetime = std::chrono::seconds(30);
+
+// Mobility is what an allocation needs whose client has a ticket (RFC 8016).
+struct Mobility {
+  uint32_t serial = 0;  // of the ticket that is good now
+  // Where the client went with its last ticket, while it has sent no data from there. Until then
+  // data goes to where it was.
+  std::optional<Client> next;
+  MonoTime moved_at;      // when it last showed a ticket
+  bool detached = false;  // its connection is gone: no 5-tuple until the ticket comes
+};
+
 // Allocation is a record of the table. What every packet needs stands first.
 struct Allocation {
   FiveTuple five_tuple;
@@ -128,21 +143,25 @@ struct Allocation {
   AllocationState state = AllocationState::kFree;
   bool awaits_open = false;  // an OpenRelay is not answered yet
   RelayProtocol protocol = RelayProtocol::kUdp;
-  uint8_t icmp_count = 0;  // ICMP messages passed on in the second from icmp_since on
+  Transport metered_as = Transport::kUdp;  // the session's, wherever its client moves
   std::array<Leg, 2> legs;
   ShortList<Channel, 2> channels;
   ShortList<Permission, 2> permissions;
 
-  AccountShare* share = nullptr;  // from its start to its end
-  IpAddress counted_at;           // the client's address that its quota was taken for
+  AccountShare* share = nullptr;       // from its start to its end
+  IpAddress counted_at;                // the client's address that its quota was taken for
+  std::unique_ptr<Mobility> mobility;  // when its client has a ticket
+
   std::string username;
   CredentialKeys keys;
   AnswerKind answer;
   Granted granted;
   SessionId session{};
   CloseReason close_reason = CloseReason::kExpired;
+  uint8_t icmp_count = 0;    // ICMP messages passed on in the second icmp_second
+  uint16_t icmp_second = 0;  // of the monotonic clock, modulo 2^16
+  uint32_t unanswered = 0;   // payload from peers since the client's last message, if limited
   MonoTime created_at;
-  MonoTime icmp_since;
   MonoTime ends_at = MonoTime::max();  // whatever the client refreshes: its credential ends then
   WallTime ended_at{};
   std::unique_ptr<Opening> opening;
@@ -153,6 +172,15 @@ struct Allocation {
   RelayId relay_id(AddressFamily family) const {
     return RelayId(uint64_t{generation} << 32 | uint64_t{index} << 1 | LegIndex(family));
   }
+
+  // next_tuple returns the 5-tuple that its client is moving to, or nullptr.
+  const FiveTuple* next_tuple() const {
+    return mobility != nullptr && mobility->next ? &mobility->next->five_tuple : nullptr;
+  }
+
+  // detached says that the client's connection is gone: no 5-tuple leads here until its ticket
+  // comes (RFC 8016).
+  bool detached() const { return mobility != nullptr && mobility->detached; }
 
   // live_leg returns the open, unexpired leg of `family`, or nullptr.
   const Leg* live_leg(AddressFamily family, MonoTime now) const {

@@ -8,7 +8,6 @@ AllocationTable::AllocationTable(SipKey key) : key_(key), cells_(16), mask_(15) 
 
 Allocation& AllocationTable::Insert(const FiveTuple& tuple) {
   TP_DCHECK(Find(tuple) == nullptr);
-  if ((indexed_ + 1) * 8 > cells_.size() * 5) Grow();
   uint32_t index = 0;
   if (!free_.empty()) {
     index = free_.back();
@@ -24,15 +23,21 @@ Allocation& AllocationTable::Insert(const FiveTuple& tuple) {
   ++record.generation;
   record.five_tuple = tuple;
   record.state = AllocationState::kOpening;
-  Place({.hash = HashOf(tuple), .record = index});
-  ++indexed_;
+  Index(record, tuple);
   return record;
 }
 
-void AllocationTable::Unindex(Allocation& allocation) {
+void AllocationTable::Index(const Allocation& allocation, const FiveTuple& tuple) {
+  if ((indexed_ + 1) * 8 > cells_.size() * 5) Grow();
+  Place({.hash = HashOf(tuple), .record = allocation.index});
+  ++indexed_;
+}
+
+void AllocationTable::Unindex(const Allocation& allocation, const FiveTuple& tuple) {
   last_found_ = nullptr;
-  size_t hole = HashOf(allocation.five_tuple) & mask_;
-  while (cells_[hole].record != allocation.index) {
+  const uint32_t hash = HashOf(tuple);
+  size_t hole = hash & mask_;
+  while (cells_[hole].record != allocation.index || cells_[hole].hash != hash) {
     TP_CHECK(cells_[hole].record != kEmpty);
     hole = (hole + 1) & mask_;
   }
@@ -73,6 +78,12 @@ void AllocationTable::Grow() {
   }
 }
 
+size_t AllocationTable::TuplesOf(const Allocation& record) {
+  const bool has_tuple = record.state == AllocationState::kOpening ||
+                         (record.state == AllocationState::kLive && !record.detached());
+  return (has_tuple ? 1 : 0) + (record.next_tuple() != nullptr ? 1 : 0);
+}
+
 bool AllocationTable::IsConsistent() const {
   size_t full = 0;
   for (const Cell& cell : cells_) {
@@ -83,19 +94,24 @@ bool AllocationTable::IsConsistent() const {
     if (record.state != AllocationState::kOpening && record.state != AllocationState::kLive) {
       return false;
     }
-    if (HashOf(record.five_tuple) != cell.hash) return false;
+    const FiveTuple* next = record.next_tuple();
+    if (HashOf(record.five_tuple) != cell.hash && (next == nullptr || HashOf(*next) != cell.hash)) {
+      return false;
+    }
   }
   size_t with_tuple = 0;
   size_t unused = 0;
   for (uint32_t i = 0; i < used_; ++i) {
     const Allocation& record = Record(i);
     if (record.index != i || !record.IsConsistent()) return false;
-    const bool has_tuple =
-        record.state == AllocationState::kOpening || record.state == AllocationState::kLive;
-    if (has_tuple && const_cast<AllocationTable*>(this)->Find(record.five_tuple) != &record) {
+    auto& self = const_cast<AllocationTable&>(*this);
+    const FiveTuple* next = record.next_tuple();
+    const size_t tuples = TuplesOf(record);
+    if (next != nullptr && self.Find(*next) != &record) return false;
+    if (tuples > (next != nullptr ? 1u : 0u) && self.Find(record.five_tuple) != &record) {
       return false;
     }
-    with_tuple += has_tuple ? 1 : 0;
+    with_tuple += tuples;
     unused += record.state == AllocationState::kFree ? 1 : 0;
   }
   return full == indexed_ && with_tuple == indexed_ && unused == free_.size();

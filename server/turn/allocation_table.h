@@ -32,6 +32,8 @@ class AllocationTable {
       if (cell.hash != hash) continue;
       Allocation& candidate = Record(cell.record);
       if (candidate.five_tuple == tuple) return last_found_ = &candidate;
+      // One that is moving has two.
+      if (candidate.next_tuple() != nullptr && *candidate.next_tuple() == tuple) return &candidate;
     }
   }
 
@@ -58,12 +60,15 @@ class AllocationTable {
   // Insert makes a record for `tuple`, which must not be in the table.
   Allocation& Insert(const FiveTuple& tuple);
 
-  // Unindex takes the 5-tuple of `allocation` out; the record stays until Free. Free gives the
-  // record back: its RelayIds lead nowhere from then on.
-  void Unindex(Allocation& allocation);
+  // Index makes `allocation` found by `tuple` as well, which must not be in the table and is its
+  // next tuple. Unindex takes `tuple`, which is one of its own, out; the record stays until Free.
+  // Free gives the record back: its RelayIds lead nowhere from then on.
+  void Index(const Allocation& allocation, const FiveTuple& tuple);
+  void Unindex(const Allocation& allocation, const FiveTuple& tuple);
   void Free(Allocation& allocation);
 
-  // indexed_count counts allocations that have a 5-tuple; record_count those that use memory.
+  // indexed_count counts the 5-tuples that lead to an allocation; record_count those that use
+  // memory.
   size_t indexed_count() const { return indexed_; }
   size_t record_count() const { return used_ - free_.size(); }
 
@@ -94,6 +99,8 @@ class AllocationTable {
   const Allocation& Record(uint32_t index) const {
     return (*chunks_[index / kChunk])[index % kChunk];
   }
+  // TuplesOf counts the 5-tuples that must lead to `record`.
+  static size_t TuplesOf(const Allocation& record);
   void Place(Cell cell);
   void Grow();
 

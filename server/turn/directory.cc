@@ -115,6 +115,12 @@ void Directory::ReturnPort(const IpAddress& bind, uint16_t port) {
   pool->Return(port);
 }
 
+bool Directory::HasTaken(const TransportAddress& address) const {
+  const std::lock_guard lock(mutex_);
+  const Pool* pool = FindPool(address.ip);
+  return pool != nullptr && pool->Has(address.port) && !pool->IsFree(address.port);
+}
+
 ReservationToken Directory::Reserve(const IpAddress& bind, uint16_t port, std::string_view username,
                                     MonoTime now, RandomSource& random) {
   const std::lock_guard lock(mutex_);

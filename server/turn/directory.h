@@ -72,6 +72,9 @@ class Directory {
   // ends the process: two allocations would share it.
   void ReturnPort(const IpAddress& bind, uint16_t port);
 
+  // HasTaken says whether a relay, or a reservation, holds `address`.
+  bool HasTaken(const TransportAddress& address) const;
+
   // Reserve keeps a port, already taken, under a new token for kReservationLifetime. `username`
   // must redeem it. The port is then the directory's: nobody else may return it.
   ReservationToken Reserve(const IpAddress& bind, uint16_t port, std::string_view username,
@@ -134,6 +137,9 @@ class Directory {
   };
   // FindPool returns the pool of `bind`, or nullptr.
   Pool* FindPool(const IpAddress& bind);
+  const Pool* FindPool(const IpAddress& bind) const {
+    return const_cast<Directory*>(this)->FindPool(bind);
+  }
 
   mutable std::mutex mutex_;
   std::vector<Pool> pools_;

@@ -32,6 +32,15 @@ bool IsRequestMethod(Method method) {
   }
 }
 
+// AddError adds ERROR-CODE. To a stranger it has no phrase, which is for people alone (RFC 8489
+// §14.8): the answer may go to whom somebody wants to flood.
+void AddError(stun::MessageBuilder& builder, const Recipient& to, uint16_t code) {
+  if (to.keys != nullptr) return builder.AddErrorCode(code);
+  const std::array<uint8_t, 4> value = {0, 0, static_cast<uint8_t>(code / 100),
+                                        static_cast<uint8_t>(code % 100)};
+  builder.AddBytes(AttributeType::kErrorCode, value);
+}
+
 }  // namespace
 
 std::optional<Forward> TurnServer::Impl::OnStun(const Client& client, ByteSpan bytes, Now now) {
@@ -72,20 +81,34 @@ void TurnServer::Impl::OnRequest(const Client& client, const stun::MessageView& 
     OnBinding(from, message);
     return;
   }
-  Allocation* allocation = FindSettled(client.five_tuple, now);
+  const auto ticket = TicketOf(message);
+  if (ticket && *ticket && (*ticket)->core != core_id_ &&
+      table_.Find(client.five_tuple) == nullptr) {
+    // Whoever reads its own tickets judges all else.
+    const ByteSpan bytes = message.bytes();
+    outputs_.push_back(PassMessage{
+        .owner = (*ticket)->core, .client = client, .bytes = {bytes.begin(), bytes.end()}});
+    return;
+  }
+  Allocation* allocation = !ticket   ? FindSettled(client.five_tuple, now)
+                           : *ticket ? FindSettled(**ticket, now)
+                                     : nullptr;
   // RFC 8656 §7.2, last note: a retransmission "on the same 5-tuple" with "the transaction id that
   // created" the allocation: "the server can stop parsing the request and immediately generate a
   // success response". While the relays are being opened, that answer is on its way.
   if (allocation != nullptr && message.method() == Method::kAllocate &&
       allocation->granted.transaction_id == message.transaction_id()) {
-    if (allocation->state == AllocationState::kLive) AnswerAllocate(*allocation);
+    if (allocation->state == AllocationState::kLive && MayAnswer(from)) {
+      AnswerAllocate(*allocation);
+    }
     return;
   }
-  OnTurnRequest(from, message, allocation, now);
+  OnTurnRequest(from, message, allocation, ticket, now);
 }
 
 void TurnServer::Impl::OnTurnRequest(const Recipient& from, const stun::MessageView& message,
-                                     Allocation* allocation, Now now) {
+                                     Allocation* allocation,
+                                     const std::optional<ShownTicket>& ticket, Now now) {
   std::optional<KnownClient> known;
   if (allocation != nullptr) {
     known = KnownClient{
@@ -95,6 +118,7 @@ void TurnServer::Impl::OnTurnRequest(const Recipient& from, const stun::MessageV
   if (offer)
     known =
         KnownClient{.username = offer->username, .keys = &offer->keys, .control = &offer->control};
+  if (!MayAttempt(from, message)) return;
   const auto who = authenticator_.Check(message, from.client.five_tuple, known, now);
   if (!who) {
     RejectUnauthenticated(from, who.error(), now);
@@ -109,8 +133,12 @@ void TurnServer::Impl::OnTurnRequest(const Recipient& from, const stun::MessageV
     RejectUnknown(proven, unknown);
     return;
   }
-  const Handled handled = Dispatch(
-      {.message = message, .from = proven, .who = *who, .allocation = allocation, .now = now});
+  const Handled handled = Dispatch({.message = message,
+                                    .from = proven,
+                                    .who = *who,
+                                    .allocation = allocation,
+                                    .ticket = ticket,
+                                    .now = now});
   if (!handled) RejectWith(proven, handled.error());
 }
 
@@ -118,6 +146,7 @@ Handled TurnServer::Impl::Dispatch(const Request& request) {
   const Method method = request.from.method;
   if (method == Method::kAllocate) return OnAllocate(request);
   if (method == Method::kConnectionBind) return OnConnectionBind(request);
+  if (request.ticket && !*request.ticket) return std::unexpected(request.ticket->error());
   // RFC 8656 §5: "For all TURN messages ... EXCEPT an Allocate request, if the 5-tuple does not
   // identify an existing allocation, then the message MUST ... be rejected with a 437".
   if (request.allocation == nullptr || request.allocation->state != AllocationState::kLive) {
@@ -147,30 +176,48 @@ Handled TurnServer::Impl::Dispatch(const Request& request) {
 void TurnServer::Impl::RejectUnauthenticated(const Recipient& to, const AuthRejection& rejection,
                                              Now now) {
   if (rejection.failure) stats_.auth_failures[static_cast<size_t>(*rejection.failure)].Add(1);
-  CountError(to.method, rejection.code);
-  Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
-    builder.AddErrorCode(rejection.code);
+  const bool sent = Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
+    AddError(builder, to, rejection.code);
     if (rejection.challenge) {
       authenticator_.Challenge(builder, to.client.five_tuple, now.mono);
     }
   });
+  if (sent) CountError(to.method, rejection.code);
+}
+
+// MayAnswer holds answers that nobody vouches for to a rate by source. Past it a flood costs no
+// more than reading it: no nonce is made, and whoever forges a source reaches it with nothing.
+bool TurnServer::Impl::MayAnswer(const Recipient& to) {
+  if (answers_.Admit(to.client.five_tuple.client.ip, latest_)) return true;
+  stats_.source_limited[static_cast<size_t>(SourceLimit::kUnauthenticatedAnswer)].Add(1);
+  return false;
+}
+
+// MayAttempt does the same to Allocate requests with credentials, before these are checked: whoever
+// guesses passwords or reservation tokens, or opens and closes relays, is slow at it.
+bool TurnServer::Impl::MayAttempt(const Recipient& from, const stun::MessageView& message) {
+  if (from.method != Method::kAllocate) return true;
+  if (!message.has_integrity() && !message.has_integrity_sha256()) return true;
+  if (attempts_.Admit(from.client.five_tuple.client.ip, latest_)) return true;
+  stats_.source_limited[static_cast<size_t>(SourceLimit::kAllocationAttempt)].Add(1);
+  return false;
 }
 
 void TurnServer::Impl::RejectUnknown(const Recipient& to, std::span<const AttributeType> unknown) {
   constexpr auto kCode = static_cast<uint16_t>(ErrorStatus::kUnknownAttribute);
-  CountError(to.method, kCode);
-  Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
-    builder.AddErrorCode(kCode);
+  const bool sent = Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
+    AddError(builder, to, kCode);
     builder.AddUnknownAttributes(unknown);
   });
+  if (sent) CountError(to.method, kCode);
 }
 
 void TurnServer::Impl::RejectWith(const Recipient& to, ErrorStatus status) {
-  CountError(to.method, static_cast<uint16_t>(status));
-  Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
-    builder.AddErrorCode(static_cast<uint16_t>(status));
+  const bool sent = Answer(to, Class::kErrorResponse, [&](stun::MessageBuilder& builder) {
+    AddError(builder, to, static_cast<uint16_t>(status));
     if (status == ErrorStatus::kTryAlternate) AddAlternate(builder, to.client);
   });
+  if (sent) CountError(to.method, static_cast<uint16_t>(status));
 }
 
 void TurnServer::Impl::CountError(Method method, uint16_t code) {

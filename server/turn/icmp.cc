@@ -50,29 +50,19 @@ void TurnServer::Impl::OnIcmp(RelayId relay, const PeerAddress& peer, const Icmp
   if (allocation == nullptr || allocation->live_leg(family, now.mono) == nullptr) return;
   const TransportAddress to = Canonical(peer.value());
   if (allocation->FindPermission(to.ip, now.mono) == nullptr) return;
-  if (now.mono - allocation->icmp_since >= std::chrono::seconds(1)) {
-    allocation->icmp_since = now.mono;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(now.mono.time_since_epoch());
+  const auto second = static_cast<uint16_t>(seconds.count());
+  if (second != allocation->icmp_second) {
+    allocation->icmp_second = second;
     allocation->icmp_count = 0;
   }
   if (allocation->icmp_count == kMaxPerSecond) return;
   ++allocation->icmp_count;
 
-  std::array<uint8_t, stun::MessageBuilder::kMaxMessageSize> buffer;
-  stun::MessageBuilder builder(buffer, stun::Class::kIndication, stun::Method::kData,
-                               NewIndicationId());
-  builder.AddXorAddress(AttributeType::kXorPeerAddress, to);
-  builder.AddBytes(AttributeType::kIcmp, IcmpValue(family, error));
-  const ByteSpan message = builder.FinishUnauthenticated(false);
-  TP_CHECK(!message.empty());
-  stats_
-      .messages[static_cast<size_t>(stun::Method::kData)]
-               [static_cast<size_t>(stun::Class::kIndication)]
-      .Add(1);
-  outputs_.push_back(SendMessage{.link = allocation->link,
-                                 .from = allocation->five_tuple.server,
-                                 .to = allocation->five_tuple.client,
-                                 .bytes = {message.begin(), message.end()},
-                                 .by_address = false});
+  SendIndication(*allocation, stun::Method::kData, [&](stun::MessageBuilder& builder) {
+    builder.AddXorAddress(AttributeType::kXorPeerAddress, to);
+    builder.AddBytes(AttributeType::kIcmp, IcmpValue(family, error));
+  });
 }
 
 }  // namespace turnpike

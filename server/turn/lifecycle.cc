@@ -7,7 +7,7 @@
 namespace turnpike {
 
 Counter& TurnServer::Impl::Gauge(const Allocation& allocation, AddressFamily family) {
-  return stats_.allocations[static_cast<size_t>(allocation.five_tuple.transport)][LegIndex(family)];
+  return stats_.allocations[static_cast<size_t>(allocation.metered_as)][LegIndex(family)];
 }
 
 // Settle applies what time has done to an allocation, and arms its next deadline.
@@ -69,10 +69,9 @@ void TurnServer::Impl::End(Allocation& allocation, CloseReason reason, Now now) 
   for (const AddressFamily family : {AddressFamily::kIpv4, AddressFamily::kIpv6}) {
     if (allocation.legs[LegIndex(family)].open) CloseLeg(allocation, family);
   }
-  table_.Unindex(allocation);
+  LeaveAll(allocation);
   deadlines_.Disarm(allocation.index);
   LeaveAccount(allocation, now.mono);
-  if (allocation.five_tuple.transport != Transport::kUdp) by_link_.erase(allocation.link);
   if (allocation.state == AllocationState::kLive) {
     --live_count_;
     CountClosed(allocation, now);
@@ -118,16 +117,37 @@ void TurnServer::Impl::OnLinkClosed(LinkId link, Now now) {
   Observe(now);
   const auto found = by_link_.find(link);
   if (found == by_link_.end()) return;
-  End(table_.At(found->second), CloseReason::kTransportClosed, now);
+  Allocation& allocation = table_.At(found->second);
+  if (allocation.mobility == nullptr) {
+    End(allocation, CloseReason::kTransportClosed, now);
+  } else if (allocation.link != link) {
+    // It went there, sent nothing, and is gone again: what it had before still serves.
+    LeaveNext(allocation);
+    CheckTouched(allocation);
+  } else if (allocation.next_tuple() != nullptr) {
+    // RFC 8016 §3.2.2: "or a message from the client to close the old connection".
+    CompleteMove(allocation);
+  } else {
+    // Its network may be gone with it. The ticket is good as long as the allocation lives.
+    LeaveTuple(allocation, {.five_tuple = allocation.five_tuple, .link = link});
+    allocation.mobility->detached = true;
+    CheckTouched(allocation);
+  }
 }
 
-bool TurnServer::Impl::EndSession(const SessionId& session, CloseReason reason, Now now) {
+size_t TurnServer::Impl::EndSessions(std::span<const SessionId> sessions, CloseReason reason,
+                                     Now now) {
   Observe(now);
-  bool ended = false;
+  std::vector<SessionId> sorted(sessions.begin(), sessions.end());
+  std::ranges::sort(sorted);
+  size_t ended = 0;
   table_.ForEach([&](Allocation& allocation) {
-    if (allocation.state != AllocationState::kLive || allocation.session != session) return;
+    if (allocation.state != AllocationState::kLive ||
+        !std::ranges::binary_search(sorted, allocation.session)) {
+      return;
+    }
     End(allocation, reason, now);
-    ended = true;
+    ++ended;
   });
   return ended;
 }

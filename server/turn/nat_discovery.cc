@@ -71,6 +71,7 @@ bool TurnServer::Impl::OnNatDiscovery(const Recipient& from, const stun::Message
     RejectWith(from, ErrorStatus::kBadRequest);
     return true;
   }
+  if (!MayAnswer(from)) return true;
   const size_t from_ip = (asked->change & kChangeIp) != 0 ? 1 - *ip : *ip;
   const size_t from_port = (asked->change & kChangePort) != 0 ? 1 - *port : *port;
   const TransportAddress origin{places.addresses[from_ip], places.ports[from_port]};

@@ -51,6 +51,7 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
   Allocation& allocation = table_.Insert(request.five_tuple());
   allocation.link = request.from.client.link;
   allocation.protocol = opening.protocol;
+  allocation.metered_as = request.five_tuple().transport;
   allocation.username = principal.username;
   JoinAccount(allocation, std::move(*quota));
   allocation.keys = request.who.keys;
@@ -220,6 +221,7 @@ void TurnServer::Impl::FinishOpening(Allocation& allocation, Now now) {
   }
   granted.lifetime_seconds = static_cast<uint32_t>(
       std::chrono::duration_cast<std::chrono::seconds>(opening.lifetime).count());
+  if (opening.mobile) allocation.mobility = std::make_unique<Mobility>();
   allocation.opening.reset();
   allocation.state = AllocationState::kLive;
   ++live_count_;

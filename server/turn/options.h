@@ -60,6 +60,17 @@ struct TurnOptions {
   uint32_t max_peer_connections = 64;
   LimitOptions limits;
 
+  // Per second and source (an IPv4 address or an IPv6 /64), for each core; 0: no limit. Answers to
+  // who has not proven itself, and Allocate requests with credentials; more are not answered.
+  uint32_t max_unauthenticated_answers = 0;
+  uint32_t max_allocation_attempts = 0;
+  // A datagram from a peer that was wrapped for a TURN client so often goes round in a loop of
+  // relays: it is dropped. 0: not looked for.
+  uint32_t max_nesting = 4;
+  // Payload that peers may send to a client which has sent nothing since; 0: no limit.
+  uint32_t max_unanswered_bytes = 0;
+
+  bool mobility = false;       // RFC 8016: tickets are given and redeemed; else they get 405
   bool strict_expiry = false;  // a session ends with its time-limited credential
 
   // Where new clients are sent while the core drains, or always; by turns among those of the

@@ -64,22 +64,11 @@ std::optional<PeerStreamId> TurnServer::Impl::OnPeerAccepted(RelayId relay, cons
   PeerStream& stream = AddStream(*allocation, peer, now);
   CountEvent(PeerConnectionEvent::kAccepted);
   // "the server sends a ConnectionAttempt indication to the client over the control connection".
-  std::array<uint8_t, 64> buffer;
-  stun::MessageBuilder builder(buffer, stun::Class::kIndication, stun::Method::kConnectionAttempt,
-                               NewIndicationId());
-  builder.AddXorAddress(AttributeType::kXorPeerAddress, peer);
-  builder.AddU32(AttributeType::kConnectionId, OfferStream(*allocation, stream, now).value());
-  const ByteSpan message = builder.FinishUnauthenticated(false);
-  TP_CHECK(!message.empty());
-  stats_
-      .messages[static_cast<size_t>(stun::Method::kConnectionAttempt)]
-               [static_cast<size_t>(stun::Class::kIndication)]
-      .Add(1);
-  outputs_.push_back(SendMessage{.link = allocation->link,
-                                 .from = allocation->five_tuple.server,
-                                 .to = allocation->five_tuple.client,
-                                 .bytes = {message.begin(), message.end()},
-                                 .by_address = false});
+  const ConnectionId connection = OfferStream(*allocation, stream, now);
+  SendIndication(*allocation, stun::Method::kConnectionAttempt, [&](stun::MessageBuilder& builder) {
+    builder.AddXorAddress(AttributeType::kXorPeerAddress, peer);
+    builder.AddU32(AttributeType::kConnectionId, connection.value());
+  });
   CheckTouched(*allocation);
   return stream.id;
 }

@@ -33,10 +33,17 @@ Handled TurnServer::Impl::OnRefresh(const Request& request) {
   // "the 'desired lifetime'": 0 when LIFETIME is 0, else as for Allocate.
   const bool deletes = requested == 0u;
   const Duration lifetime = deletes ? Duration::zero() : GrantedLifetime(requested);
+  if (request.ticket) {
+    if (const Handled may_move = CheckMove(request); !may_move) return may_move;
+    if (!deletes && !IsMoveAgain(request)) Move(allocation, request.from.client, request.now);
+  }
   // Answer first: the keys that prove the answer may go with the allocation.
   Answer(request.from, stun::Class::kSuccessResponse, [&](stun::MessageBuilder& builder) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(lifetime).count();
     builder.AddU32(AttributeType::kLifetime, static_cast<uint32_t>(seconds));
+    // RFC 8016 §3.2.2: "The new ticket sent in the Refresh response MUST be different from the old
+    // ticket."
+    if (request.ticket && !deletes) AddTicket(builder, allocation, allocation.mobility->serial);
   });
   if (!deletes) {
     // "the allocation's time-to-expiry is set". Only a shorter lifetime moves a deadline ahead.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "server/turn/nesting.h"
 #include "server/turn/turn_server_impl.h"
 
 namespace turnpike {
@@ -24,6 +25,9 @@ std::optional<Forward> TurnServer::Impl::OnClientDatagram(const Client& client, 
                                                           Now now) {
   Observe(now);
   if (bytes.empty()) return Drop(DropReason::kMalformed, nullptr);
+  if (options_.max_unanswered_bytes != 0) {
+    if (Allocation* const known = table_.Find(client.five_tuple)) known->unanswered = 0;
+  }
   switch (stun::KindOf(bytes[0])) {
     case stun::MessageKind::kChannelData:
       return OnChannelData(client, bytes, now);
@@ -44,6 +48,7 @@ std::optional<Forward> TurnServer::Impl::OnChannelData(const Client& client, Byt
   if (allocation == nullptr || allocation->state != AllocationState::kLive) {
     return Drop(DropReason::kNoAllocation, nullptr);
   }
+  if (allocation->next_tuple() != nullptr) OnDataFrom(*allocation, client);
   // "too short to contain the claimed length": discarded. So are numbers that no RFC gave to
   // channels.
   const auto message = stun::ParseChannelData(bytes);
@@ -108,6 +113,12 @@ std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, Addres
   if (allocation.FindPermission(peer.ip, now) == nullptr) {
     return Drop(DropReason::kNoPermission, &allocation);
   }
+  const int nesting = static_cast<int>(options_.max_nesting);
+  if (nesting != 0 && NestingDepth(payload, nesting) == nesting) {
+    stats_.loops.Add(1);
+    return Drop(DropReason::kLimit, &allocation);
+  }
+  if (!TakeUnanswered(allocation, payload.size())) return Drop(DropReason::kLimit, &allocation);
   const bool stream = IsStream(allocation.five_tuple.transport);
   // §12.5: "The server ... MUST use the ChannelData message if a channel has been bound to the
   // peer."
@@ -126,6 +137,14 @@ std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, Addres
   if (HoldsBack(allocation, Direction::kPeerToClient, payload.size(), now)) return std::nullopt;
   return MakeToClient(allocation, family, payload,
                       {.peer = peer, .channel = channel, .size = header_size, .padding = padding});
+}
+
+// TakeUnanswered counts what peers send to a client that says nothing; false: it is too much.
+bool TurnServer::Impl::TakeUnanswered(Allocation& allocation, size_t payload) {
+  if (options_.max_unanswered_bytes == 0) return true;
+  if (allocation.unanswered + payload > options_.max_unanswered_bytes) return false;
+  allocation.unanswered += static_cast<uint32_t>(payload);
+  return true;
 }
 
 // MakeToClient makes the message that ToClient has decided on.

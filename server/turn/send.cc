@@ -14,6 +14,7 @@ std::optional<Forward> TurnServer::Impl::OnSend(const Client& client,
       allocation->protocol != RelayProtocol::kUdp) {
     return Drop(DropReason::kNoAllocation, nullptr);
   }
+  if (allocation->next_tuple() != nullptr) OnDataFrom(*allocation, client);
   // RFC 8489 §6.3.2: "If the indication contains unknown comprehension-required attributes, the
   // indication is discarded and processing ceases."
   if (!message.UnknownRequired().empty()) return Drop(DropReason::kMalformed, allocation);

@@ -42,4 +42,15 @@ std::string_view PeerConnectionEventName(PeerConnectionEvent event) {
   return {};
 }
 
+std::string_view SourceLimitName(SourceLimit what) {
+  switch (what) {
+    case SourceLimit::kUnauthenticatedAnswer:
+      return "unauthenticated_answer";
+    case SourceLimit::kAllocationAttempt:
+      return "allocation_attempt";
+  }
+  TP_CHECK(false);
+  return {};
+}
+
 }  // namespace turnpike

@@ -37,6 +37,14 @@ enum class PeerConnectionEvent : uint8_t {
 inline constexpr int kPeerConnectionEventCount = 5;
 std::string_view PeerConnectionEventName(PeerConnectionEvent event);
 
+// SourceLimit is what a rate limit by source held back: turn_rate_limited_total{what}.
+enum class SourceLimit : uint8_t {
+  kUnauthenticatedAnswer,  // to a request without, or with wrong, credentials
+  kAllocationAttempt,      // an Allocate request with credentials
+};
+inline constexpr int kSourceLimitCount = 2;
+std::string_view SourceLimitName(SourceLimit what);
+
 // Histogram bounds of turn_allocation_duration_seconds.
 inline constexpr std::array<uint32_t, 8> kDurationBoundsSeconds = {1,   10,   60,    300,
                                                                    600, 3600, 14400, 86400};
@@ -66,6 +74,9 @@ struct TurnStats {
   Counters<kDurationBoundsSeconds.size() + 1> duration_buckets;  // not cumulative
   Counter duration_sum_ms;
   Counters<kCloseReasonCount> closed;
+  Counters<kSourceLimitCount> source_limited;
+  Counter loops;             // cut: nested datagrams, and clients that are our own relays
+  Counter moves;             // sessions that went on at another 5-tuple (RFC 8016)
   Counter peer_connections;  // gauge: TCP connections with peers, those under way included
   Counters<kPeerConnectionEventCount> peer_connection_events;
 };

@@ -54,8 +54,8 @@ void TurnServer::OnTimer(Now now) { impl_->OnTimer(now); }
 std::optional<MonoTime> TurnServer::NextDeadline() const { return impl_->NextDeadline(); }
 std::optional<Output> TurnServer::PollOutput() { return impl_->PollOutput(); }
 void TurnServer::Drain(Now) { impl_->Drain(); }
-bool TurnServer::EndSession(const SessionId& session, CloseReason reason, Now now) {
-  return impl_->EndSession(session, reason, now);
+size_t TurnServer::EndSessions(std::span<const SessionId> sessions, CloseReason reason, Now now) {
+  return impl_->EndSessions(sessions, reason, now);
 }
 void TurnServer::CloseAll(CloseReason reason, Now now) { impl_->CloseAll(reason, now); }
 void TurnServer::SetOptions(TurnOptions options) { impl_->SetOptions(std::move(options)); }
@@ -76,9 +76,12 @@ SipKey NewSipKey(RandomSource& random) {
 TurnServer::Impl::Impl(TurnOptions options, const NonceSecret& nonce_secret, Directory& directory,
                        RandomSource& random)
     : nonce_secret_(nonce_secret),
+      tickets_(nonce_secret),
       directory_(directory),
       random_(random),
       authenticator_(options_, nonce_secret_),
+      answers_(NewSipKey(random)),
+      attempts_(NewSipKey(random)),
       table_(NewSipKey(random)),
       core_id_(directory.AddCore()),
       indication_prefix_(static_cast<uint32_t>(random.U64())) {
@@ -88,6 +91,8 @@ TurnServer::Impl::Impl(TurnOptions options, const NonceSecret& nonce_secret, Dir
 void TurnServer::Impl::SetOptions(TurnOptions options) {
   TP_CHECK(options.credentials != nullptr && options.peer_filter != nullptr);
   options_ = std::move(options);
+  answers_.SetRate(options_.max_unauthenticated_answers);
+  attempts_.SetRate(options_.max_allocation_attempts);
   translations_.clear();
   for (const RelayAddress& address : options_.relay_addresses) {
     if (address.bind != address.advertise) {
@@ -140,7 +145,7 @@ bool TurnServer::Impl::IsConsistent() const {
       armed = armed && !armed_at;
     }
   });
-  return armed && live == live_count_ && live_count_ <= table_.indexed_count() &&
+  return armed && live == live_count_ && live_count_ <= table_.record_count() &&
          streams == stats_.peer_connections.Get();
 }
 

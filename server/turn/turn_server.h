@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "common/base/bytes.h"
 #include "common/base/random.h"
@@ -90,7 +91,8 @@ class TurnServer {
   CoreId core_id() const;
 
   // OnLinkClosed says that a client's connection is gone: its allocation ends.
-  // For UDP links it is never called.
+  // For UDP links it is never called. An allocation with a MOBILITY-TICKET lives on without one
+  // until its client comes back, or its time is over (RFC 8016).
   void OnLinkClosed(LinkId link, Now now);
 
   // HasAllocation says whether an allocation lives, or is being opened, over the connection `link`.
@@ -111,8 +113,9 @@ class TurnServer {
   // CloseAll ends every allocation with `reason`.
   void CloseAll(CloseReason reason, Now now);
 
-  // EndSession ends the allocation of `session` with `reason`; false when none has it.
-  bool EndSession(const SessionId& session, CloseReason reason, Now now);
+  // EndSessions ends the live allocations of `sessions` with `reason` and returns how many it had.
+  // The table is walked once, however many there are.
+  size_t EndSessions(std::span<const SessionId> sessions, CloseReason reason, Now now);
 
   // SetOptions replaces the rules; allocations that exist live on under their keys.
   void SetOptions(TurnOptions options);

@@ -15,6 +15,8 @@
 #include "server/turn/allocation_table.h"
 #include "server/turn/authenticate.h"
 #include "server/turn/deadlines.h"
+#include "server/turn/mobility_ticket.h"
+#include "server/turn/source_limiter.h"
 #include "server/turn/turn_server.h"
 
 namespace turnpike {
@@ -25,6 +27,7 @@ enum class ErrorStatus : uint16_t {
   kBadRequest = 400,
   kUnauthenticated = 401,
   kForbidden = 403,
+  kMobilityForbidden = 405,  // RFC 8016 §3.4
   kUnknownAttribute = 420,
   kAllocationMismatch = 437,
   kAddressFamilyNotSupported = 440,
@@ -51,13 +54,17 @@ struct Recipient {
   AnswerKind answer;
 };
 
+// ShownTicket is the MOBILITY-TICKET of a Refresh, or the error that it gets.
+using ShownTicket = std::expected<MobilityTicket, ErrorStatus>;
+
 // Request is an authenticated request on its way through a handler.
 struct Request {
   const stun::MessageView& message;
   const Recipient& from;
   const Authenticated& who;
-  // Of this 5-tuple; set for all but Allocate and ConnectionBind.
+  // Of this 5-tuple, or of the ticket; set for all but Allocate and ConnectionBind.
   Allocation* allocation = nullptr;
+  std::optional<ShownTicket> ticket;  // Refresh only
   Now now;
 
   const FiveTuple& five_tuple() const { return from.client.five_tuple; }
@@ -88,7 +95,7 @@ class TurnServer::Impl {
   std::optional<MonoTime> NextDeadline() const;
   std::optional<Output> PollOutput();
   void Drain() { draining_ = true; }
-  bool EndSession(const SessionId& session, CloseReason reason, Now now);
+  size_t EndSessions(std::span<const SessionId> sessions, CloseReason reason, Now now);
   void CloseAll(CloseReason reason, Now now);
   void SetOptions(TurnOptions options);
   void MeasureUse(Now now);
@@ -129,6 +136,7 @@ class TurnServer::Impl {
   stun::TransactionId NewIndicationId();
   void Bill(Allocation& allocation, Direction direction, size_t payload, size_t wire, Now now);
   std::nullopt_t Drop(DropReason reason, Allocation* allocation);
+  bool TakeUnanswered(Allocation& allocation, size_t payload);
   TransportAddress Canonical(TransportAddress peer) const;
   IpAddress Bound(const IpAddress& peer) const;
 
@@ -136,14 +144,18 @@ class TurnServer::Impl {
   std::optional<Forward> OnStun(const Client& client, ByteSpan bytes, Now now);
   void OnRequest(const Client& client, const stun::MessageView& message, Now now);
   void OnTurnRequest(const Recipient& from, const stun::MessageView& message,
-                     Allocation* allocation, Now now);
+                     Allocation* allocation, const std::optional<ShownTicket>& ticket, Now now);
   Handled Dispatch(const Request& request);
   void RejectUnauthenticated(const Recipient& to, const AuthRejection& rejection, Now now);
   void RejectUnknown(const Recipient& to, std::span<const stun::AttributeType> unknown);
   void RejectWith(const Recipient& to, ErrorStatus status);
   void CountError(stun::Method method, uint16_t code);
+  bool MayAnswer(const Recipient& to);
+  bool MayAttempt(const Recipient& from, const stun::MessageView& message);
   template <typename Fill>
-  void Answer(const Recipient& to, stun::Class message_class, Fill fill);
+  bool Answer(const Recipient& to, stun::Class message_class, Fill fill);
+  template <typename Fill>
+  void SendIndication(const Allocation& allocation, stun::Method method, Fill fill);
 
   // One file per method.
   void OnBinding(const Recipient& from, const stun::MessageView& message);
@@ -154,6 +166,20 @@ class TurnServer::Impl {
   Handled OnCreatePermission(const Request& request);
   Handled OnChannelBind(const Request& request);
   std::optional<Forward> OnSend(const Client& client, const stun::MessageView& message, Now now);
+
+  // mobility.cc: allocations whose client moves (RFC 8016).
+  std::optional<ShownTicket> TicketOf(const stun::MessageView& message) const;
+  Allocation* FindSettled(const MobilityTicket& ticket, Now now);
+  void AddTicket(stun::MessageBuilder& builder, const Allocation& allocation, uint32_t serial);
+  bool IsLatest(const Allocation& allocation, const FiveTuple& tuple) const;
+  bool IsMoveAgain(const Request& request) const;
+  Handled CheckMove(const Request& request);
+  void Move(Allocation& allocation, const Client& to, Now now);
+  void OnDataFrom(Allocation& allocation, const Client& client);
+  void CompleteMove(Allocation& allocation);
+  void LeaveTuple(Allocation& allocation, const Client& left);
+  void LeaveNext(Allocation& allocation);
+  void LeaveAll(Allocation& allocation);
 
   // connect.cc and peer_streams.cc: TCP connections with peers (RFC 6062).
   Handled OnConnect(const Request& request);
@@ -181,6 +207,7 @@ class TurnServer::Impl {
   Recipient AllocateRecipient(const Allocation& allocation) const;
   void AnswerAllocate(const Allocation& allocation);
   bool SupportsFamily(AddressFamily family) const;
+  bool IsOwnRelay(const FiveTuple& tuple);
   Duration GrantedLifetime(std::optional<uint32_t> requested) const;
 
   // limits.cc: quotas, and rates.
@@ -211,6 +238,7 @@ class TurnServer::Impl {
   TurnOptions options_;
   std::vector<Translation> translations_;  // usually empty
   const NonceSecret nonce_secret_;
+  const TicketSeal tickets_;
   Directory& directory_;
   RandomSource& random_;
   Authenticator authenticator_;
@@ -219,6 +247,8 @@ class TurnServer::Impl {
   // Of accounts that have allocations here. It outlives the table, whose records lead to it.
   std::unordered_map<AccountQuota*, AccountShare> shares_;
   MonoTime measured_at_{};
+  SourceLimiter answers_;
+  SourceLimiter attempts_;
 
   AllocationTable table_;
   Deadlines deadlines_;
@@ -251,7 +281,7 @@ inline void TurnServer::Impl::Bill(Allocation& allocation, Direction direction, 
                                    size_t wire, Now now) {
   // The only line that makes bytes billable.
   allocation.meter.Add(direction, payload, wire, CurrentBucket(now.wall));
-  const auto transport = static_cast<size_t>(allocation.five_tuple.transport);
+  const auto transport = static_cast<size_t>(allocation.metered_as);
   stats_.relayed_bytes[transport][static_cast<size_t>(direction)].Add(payload);
   stats_.relayed_packets[transport][static_cast<size_t>(direction)].Add(1);
 }
@@ -266,8 +296,10 @@ void TurnServer::Impl::CloseStreamsIf(Allocation& allocation, Predicate matches)
   for (const PeerStreamId id : picked) CloseStream(allocation, id);
 }
 
+// Answer sends an answer to `to`; false when its source has had too many that nobody vouches for.
 template <typename Fill>
-void TurnServer::Impl::Answer(const Recipient& to, stun::Class message_class, Fill fill) {
+bool TurnServer::Impl::Answer(const Recipient& to, stun::Class message_class, Fill fill) {
+  if (to.keys == nullptr && !MayAnswer(to)) return false;
   std::array<uint8_t, stun::MessageBuilder::kMaxMessageSize> buffer;
   stun::MessageBuilder builder(buffer, message_class, to.method, to.transaction_id);
   fill(builder);
@@ -291,6 +323,25 @@ void TurnServer::Impl::Answer(const Recipient& to, stun::Class message_class, Fi
                    .by_address = false};
   ByteWriter(std::span(send.bytes).subspan(4)).WriteU32(to.cookie);
   outputs_.push_back(std::move(send));
+  return true;
+}
+
+// SendIndication tells the client of `allocation` something that it did not ask for.
+template <typename Fill>
+void TurnServer::Impl::SendIndication(const Allocation& allocation, stun::Method method,
+                                      Fill fill) {
+  std::array<uint8_t, stun::MessageBuilder::kMaxMessageSize> buffer;
+  stun::MessageBuilder builder(buffer, stun::Class::kIndication, method, NewIndicationId());
+  fill(builder);
+  const ByteSpan message = builder.FinishUnauthenticated(false);
+  TP_CHECK(!message.empty());
+  stats_.messages[static_cast<size_t>(method)][static_cast<size_t>(stun::Class::kIndication)].Add(
+      1);
+  outputs_.push_back(SendMessage{.link = allocation.link,
+                                 .from = allocation.five_tuple.server,
+                                 .to = allocation.five_tuple.client,
+                                 .bytes = {message.begin(), message.end()},
+                                 .by_address = false});
 }
 
 }  // namespace turnpike

@@ -61,6 +61,7 @@ struct Forward {
   LinkId link;            // to a client: its link
   TransportAddress to;    // the peer as the relay socket must address it, or the client
   TransportAddress from;  // to a client: the server's transport address of its 5-tuple
+  uint32_t guest_of = 0;  // the driver's: whose worker waits for the report; 0: its own core
   ByteSpan payload;
   std::array<uint8_t, kMaxHeaderSize> header{};
 
@@ -68,6 +69,7 @@ struct Forward {
   // wire_size counts the whole message.
   size_t wire_size() const { return header_size + payload.size() + padding_size; }
 };
+static_assert(sizeof(Forward) == 128, "two cache lines: it is made and copied for every packet");
 
 // SendResult says whether the kernel took a whole message, or why it did not.
 using SendResult = std::expected<void, DropReason>;
@@ -138,6 +140,32 @@ struct BindPeer {
   PeerStreamId stream;
 };
 
+// ClientJoined says that the client of `session`, which has a MOBILITY-TICKET, speaks from `client`
+// now as well (RFC 8016), ClientLeft that what comes from there is none of this core's business any
+// more. Where another worker has that client's socket, it passes on what comes in between.
+struct ClientJoined {
+  SessionId session{};
+  Client client;
+};
+struct ClientLeft {
+  Client client;
+};
+
+// PassMessage asks for `bytes`, a Refresh with the ticket of an allocation of another worker, to be
+// handed to the worker of `owner` as if they had come in there.
+struct PassMessage {
+  CoreId owner;
+  Client client;
+  std::vector<uint8_t> bytes;
+};
+
+// SessionMoved says that `session` is served at another 5-tuple of its client from now on.
+struct SessionMoved {
+  SessionId session{};
+  FiveTuple from;
+  FiveTuple to;
+};
+
 // AllocationClosed says that a session is over and its totals are final: close its slot.
 struct AllocationClosed {
   SlotId slot;
@@ -147,6 +175,6 @@ struct AllocationClosed {
 };
 
 using Output = std::variant<SendMessage, OpenRelay, CloseRelay, ConnectPeer, ClosePeer, BindPeer,
-                            AllocationClosed>;
+                            ClientJoined, ClientLeft, PassMessage, SessionMoved, AllocationClosed>;
 
 }  // namespace turnpike

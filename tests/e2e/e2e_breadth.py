@@ -11,7 +11,7 @@ import e2e_relay_exact as exact
 from echo_peer import EchoPeer
 from e2e_relay_exact import Case
 from e2e_streams import certificate, listeners
-from harness import Context, check, free_port, free_port_pair
+from harness import Context, Failure, check, free_port, free_port_pair
 from server import Server
 from uclient import Load, Uclient, start_turnutils_peer
 
@@ -40,6 +40,7 @@ def run(ctx: Context) -> None:
     exact.check_all(ctx, server, cases, echo)
     exact.check_metrics(server, cases)
     check_stun_clients(ctx, server, ports[0])
+    check_bad_channel(ctx, server, cases[0].load)
     server.stop()
 
 
@@ -62,6 +63,24 @@ def make_cases(ctx: Context, echo: int, coturn: int) -> list[Case]:
     add("ipv6-to-ipv4", peer_port=echo, ipv6=True, relay_ipv6=False, send_indications=True)
     add("dont-fragment", peer_port=echo, extra=["-g"])
     return cases
+
+
+def check_bad_channel(ctx: Context, server: Server, user: Load) -> None:
+    """With `-N` uclient binds a channel of any 16-bit number: three of four are none, and get 400.
+
+    `-R` is left out: at random it damages requests, which a server must silently discard (RFC 8489
+    §6.3), and then waits for their answers without end.
+    """
+    for attempt in range(20):
+        uclient = Uclient(ctx, server, Load(user.username, user.password, user.peer_port, clients=1,
+                                            messages=1, extra=["-N"]), f"uclient-negative-{attempt}")
+        status = uclient.process.wait(60)
+        if status == 0:
+            continue
+        output = uclient.process.stdout() + uclient.process.stderr()
+        check("channel bind: error 400 (Bad Request)" in output, f"uclient -N ends with {output!r}")
+        return
+    raise Failure("uclient -N never drew a number that is no channel's")
 
 
 def check_stun_clients(ctx: Context, server: Server, port: int) -> None:

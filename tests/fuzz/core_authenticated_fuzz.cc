@@ -16,8 +16,9 @@ TransportAddress Peer(uint8_t which) {
   return *TransportAddress::Parse(kPeers[which % kPeers.size()]);
 }
 
-// AddAttribute adds one attribute that some method reads, with a value that is mostly sensible.
-void AddAttribute(stun::MessageBuilder& builder, FuzzInput& input) {
+// AddAttribute adds one attribute that some method reads, with a value that is mostly sensible;
+// `ticket` is the newest MOBILITY-TICKET.
+void AddAttribute(stun::MessageBuilder& builder, FuzzInput& input, ByteSpan ticket) {
   const uint8_t value = input.Byte();
   switch (input.Below(14)) {
     case 0:
@@ -45,8 +46,11 @@ void AddAttribute(stun::MessageBuilder& builder, FuzzInput& input) {
     case 12:
       return builder.AddBytes(AttributeType::kData, input.Bytes(value % 32));
     default:
-      return builder.AddBytes(static_cast<AttributeType>(value), input.Bytes(value % 8));
+      break;
   }
+  const ByteSpan bytes = input.Bytes(value % 8);
+  if (value < 0xE0) return builder.AddBytes(static_cast<AttributeType>(value), bytes);
+  builder.AddBytes(AttributeType::kMobilityTicket, value % 2 == 0 ? ByteSpan() : ticket);
 }
 
 // Session is what one client of the fuzzer remembers.
@@ -136,7 +140,8 @@ class Fuzzer {
       builder.AddU32(AttributeType::kConnectionId, connection_);
     }
     if (input_.Below(8) == 0) builder.AddBytes(AttributeType::kReservationToken, session.token);
-    for (uint8_t count = input_.Below(4); count > 0; --count) AddAttribute(builder, input_);
+    for (uint8_t count = input_.Below(4); count > 0; --count)
+      AddAttribute(builder, input_, ticket_);
     builder.AddText(AttributeType::kUsername, user);
     builder.AddText(AttributeType::kRealm, "r");
     builder.AddText(AttributeType::kNonce, session.nonce);
@@ -155,6 +160,9 @@ class Fuzzer {
     if (const auto id = answer->Find(AttributeType::kConnectionId)) {
       connection_ = stun::DecodeU32(*id).value_or(0);
     }
+    if (const auto ticket = answer->Find(AttributeType::kMobilityTicket)) {
+      ticket_.assign(ticket->begin(), ticket->end());
+    }
     if (const auto token = answer->Find(AttributeType::kReservationToken)) {
       std::copy(token->begin(), token->end(), session.token.begin());
     }
@@ -164,6 +172,7 @@ class Fuzzer {
   FuzzWorld world_;
   std::array<Session, 5> sessions_;
   uint32_t id_ = 0;
+  std::vector<uint8_t> ticket_;
   uint32_t connection_ = 0;  // the newest CONNECTION-ID that anybody was told
 };
 

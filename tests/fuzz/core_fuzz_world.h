@@ -48,6 +48,7 @@ class FuzzWorld {
     options_.realm = "r";
     options_.relay_addresses = {{.bind = v4, .advertise = *IpAddress::Parse("5.5.5.5")},
                                 {.bind = v6, .advertise = v6}};
+    options_.mobility = true;
     options_.max_permissions = 6;
     options_.max_channels = 5;
     options_.max_peer_connections = 4;
@@ -233,7 +234,7 @@ class FuzzWorld {
       } else if (const auto* bind = std::get_if<BindPeer>(&*output)) {
         // The other worker may take its time, or the client may have gone.
         handed_over_.push_back(bind->stream);
-      } else {
+      } else if (std::holds_alternative<AllocationClosed>(*output)) {
         TP_CHECK(open_slots_ > 0);
         --open_slots_;
       }

@@ -124,8 +124,6 @@ TEST_CASE("8656_9_only_what_a_client_asked_for_may_cross_and_not_for_ever") {
   CHECK(watch.MayRelay("c", {1, 2, 3, 4}, true, 599 * kSecond));
   CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, false, 300 * kSecond));
   CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, true, 600 * kSecond));
-  watch.Forget("c");
-  CHECK_FALSE(watch.MayRelay("c", {1, 2, 3, 4}, true, 0));
 }
 
 TEST_CASE("one wrong number anywhere is a difference that names its table") {

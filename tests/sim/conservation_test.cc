@@ -33,9 +33,9 @@ TEST_CASE("every byte that crossed a wire is billed once, and nothing else") {
   }
   MESSAGE(seeds, " seeds from ", first, ": ", all.sessions, " sessions (", all.crashed_sessions,
           " crashed), ", all.packets, " packets, ", all.billable_bytes, " bytes (",
-          all.stream_bytes, " on data connections) in ", all.buckets, " buckets, ", all.kills,
-          " kills, ", all.good_checkpoints, " checkpoints and ", all.failed_checkpoints,
-          " that failed");
+          all.stream_bytes, " on data connections) after ", all.moves, " moves in ", all.buckets,
+          " buckets, ", all.kills, " kills, ", all.good_checkpoints, " checkpoints and ",
+          all.failed_checkpoints, " that failed");
   // A simulation that reaches nothing proves nothing.
   if (seeds < 100) return;
   CHECK(all.sessions > 5 * seeds);
@@ -45,6 +45,7 @@ TEST_CASE("every byte that crossed a wire is billed once, and nothing else") {
   CHECK(all.failed_checkpoints > seeds / 2);
   CHECK(all.buckets > 3 * seeds);
   CHECK(all.stream_bytes > 1000 * seeds);
+  CHECK(all.moves > seeds / 2);
 }
 
 }  // namespace

@@ -43,8 +43,6 @@ void PermissionWatch::SawRequest(const std::string& client, Bytes message, int64
   }
 }
 
-void PermissionWatch::Forget(const std::string& client) { asked_.erase(client); }
-
 bool PermissionWatch::MayRelay(const std::string& client, const Ip& peer, bool on_channel,
                                int64_t now_us) const {
   const auto of_client = asked_.find(client);

@@ -26,9 +26,6 @@ class PermissionWatch {
   // SawRequest reads a message of `client`: CreatePermission and ChannelBind leave a trace.
   void SawRequest(const std::string& client, Bytes message, int64_t now_us);
 
-  // Forget drops what `client` asked for: its allocation is a new one.
-  void Forget(const std::string& client);
-
   // MayRelay says whether application data between `client` and `peer` may cross the relay now: for
   // 300 s after CreatePermission or ChannelBind (RFC 8656 §9), and from the client on a channel for
   // 600 s after ChannelBind (§12).

@@ -31,15 +31,14 @@ void SimClient::SetAddress(const TransportAddress& address, LinkId link) {
   address_ = address;
   link_ = link;
   connected_ = true;
-  Forget();
 }
 
-// Forget drops what belongs to an allocation.
 void SimClient::Forget() {
   allocated_ = false;
   channels_.clear();
   permitted_.clear();
   data_.clear();
+  ticket_.clear();
 }
 
 Duration SimClient::Act() {
@@ -58,6 +57,7 @@ Duration SimClient::Act() {
 }
 
 void SimClient::ActWithAllocation() {
+  if (!ticket_.empty() && dice_.Percent(8)) return Move();
   if (relays_tcp_ && dice_.Percent(80)) return ActWithTcpAllocation();
   const uint32_t choice = dice_.Below(100);
   if (choice < 45) {
@@ -190,12 +190,14 @@ void SimClient::Allocate() {
   const uint32_t kind = dice_.Below(20);
   const bool tcp = dice_.Percent(IsStream(transport_) ? 40 : 2);
   const uint32_t lifetime = dice_.Percent(50) ? dice_.Between(0, 4000) : 0;
+  const bool mobile = dice_.Percent(60);
   const auto token = std::exchange(token_, {});
   Request({.method = Method::kAllocate,
            .fill =
                [=](stun::MessageBuilder& builder) {
                  builder.AddU32(AttributeType::kRequestedTransport, (tcp ? 6u : 17u) << 24);
                  if (lifetime != 0) builder.AddU32(AttributeType::kLifetime, lifetime);
+                 if (mobile) builder.AddBytes(AttributeType::kMobilityTicket, {});
                  if (!token.empty()) {
                    builder.AddBytes(AttributeType::kReservationToken, token);
                  } else if (kind < 4 && !tcp) {
@@ -219,6 +221,7 @@ void SimClient::OnAllocated(const stun::MessageView& message) {
   allocated_ = true;
   message.ForEach([&](const stun::Attribute& attribute) {
     if (attribute.type == AttributeType::kReservationToken) token_ = ToVector(attribute.value);
+    if (attribute.type == AttributeType::kMobilityTicket) ticket_ = ToVector(attribute.value);
     if (attribute.type != AttributeType::kXorRelayedAddress) return;
     const auto address = stun::DecodeXorAddress(attribute.value, message.transaction_id());
     if (address) world_.Relayed(*address);
@@ -238,6 +241,24 @@ void SimClient::Refresh(uint32_t lifetime) {
            .then =
                [this, lifetime, family](const stun::MessageView&) {
                  if (lifetime == 0 && family != 1 && family != 2) Forget();
+               }});
+}
+
+// Move takes the allocation along to another address (RFC 8016). Without an answer the client finds
+// out by a 437 that it has lost it.
+void SimClient::Move() {
+  world_.Move(*this);
+  const auto ticket = ticket_;
+  Request({.method = Method::kRefresh,
+           .fill =
+               [ticket](stun::MessageBuilder& builder) {
+                 builder.AddBytes(AttributeType::kMobilityTicket, ticket);
+               },
+           .tries = 0,
+           .then =
+               [this](const stun::MessageView& message) {
+                 const auto next = message.Find(AttributeType::kMobilityTicket);
+                 if (next) ticket_ = ToVector(*next);
                }});
 }
 

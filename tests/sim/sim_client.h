@@ -33,6 +33,8 @@ class Surroundings {
   // Connect gives a new address, and a connection where the transport has one. Disconnect ends it.
   virtual void Connect(SimClient& client) = 0;
   virtual void Disconnect(SimClient& client) = 0;
+  // Move gives a new address, or connection, for the allocation that the client has.
+  virtual void Move(SimClient& client) = 0;
   // OpenData opens another connection of `client` and sends `bind` and then `data` on it. SendData
   // sends more, CloseData closes it; either may find it gone.
   virtual LinkId OpenData(SimClient& client, std::vector<uint8_t> bind,
@@ -60,8 +62,10 @@ class SimClient {
   void OnMessage(Bytes message);
   void OnDisconnected() { connected_ = false; }
 
-  // SetAddress is where Connect has put the client.
+  // SetAddress is where Connect or Move has put the client; Forget drops what belongs to an
+  // allocation.
   void SetAddress(const TransportAddress& address, LinkId link);
+  void Forget();
   const TransportAddress& address() const { return address_; }
   LinkId link() const { return link_; }
   Transport transport() const { return transport_; }
@@ -80,11 +84,11 @@ class SimClient {
   void Request(Pending pending);
   std::vector<uint8_t> Build(const stun::TransactionId& id, stun::Method method, const Fill& fill);
   void OnError(Pending pending, const stun::MessageView& message);
-  void Forget();
 
   void Allocate();
   void OnAllocated(const stun::MessageView& message);
   void Refresh(uint32_t lifetime);
+  void Move();
   void Permit(const TransportAddress& peer);
   void Bind(const TransportAddress& peer);
   void ActWithAllocation();
@@ -109,6 +113,7 @@ class SimClient {
   std::string nonce_;
   bool allocated_ = false;
   std::vector<uint8_t> token_;
+  std::vector<uint8_t> ticket_;
   std::map<stun::TransactionId, Pending> pending_;
   std::map<uint16_t, TransportAddress> channels_;
   std::vector<TransportAddress> permitted_;

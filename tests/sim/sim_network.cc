@@ -81,11 +81,28 @@ void SimWorld::ToServer(SimClient& client, std::vector<uint8_t> message) {
 
 void SimWorld::Connect(SimClient& client) {
   if (client.connected()) Disconnect(client);
+  client.Forget();
+  NewPlace(client);
+}
+
+void SimWorld::NewPlace(SimClient& client) {
   const auto ip = *IpAddress::Parse(dice_.Percent(80) ? "198.18.0.9" : "2a00:1450::9");
   const LinkId link(next_link_++);
   client.SetAddress({ip, next_client_port_++}, link);
   if (client.transport() == Transport::kUdp || server_ == nullptr) return;
   server_->OpenLink(link, TupleOf(client));
+}
+
+// Move breaks the old connection before the new one is made, soon after, or never tells.
+void SimWorld::Move(SimClient& client) {
+  const LinkId old = client.link();
+  if (client.transport() != Transport::kUdp) {
+    if (dice_.Percent(30) && server_ != nullptr) server_->CloseLink(old);
+    After(dice_.Milliseconds(1, 3000), [this, old] {
+      if (server_ != nullptr) server_->CloseLink(old);
+    });
+  }
+  NewPlace(client);
 }
 
 void SimWorld::Disconnect(SimClient& client) {

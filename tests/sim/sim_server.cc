@@ -39,10 +39,6 @@ class FileSizeLimit {
 
 PermissionWatch::Ip ToIp(const IpAddress& ip) { return {ip.bytes().begin(), ip.bytes().end()}; }
 
-std::string ClientName(const FiveTuple& tuple) {
-  return std::string(TransportName(tuple.transport)) + " " + tuple.client.ToString();
-}
-
 uint64_t SumOf(const std::vector<BillableTotal>& totals) {
   uint64_t sum = 0;
   for (const BillableTotal& total : totals) sum += total.payload_bytes[0] + total.payload_bytes[1];
@@ -92,6 +88,20 @@ std::expected<std::unique_ptr<SimServer>, std::string> SimServer::Start(
   return server;
 }
 
+std::string ClientName(const FiveTuple& tuple) {
+  return std::string(TransportName(tuple.transport)) + " " + tuple.client.ToString();
+}
+
+// WatchedAs is under which name a client's permissions are watched: its session's, if it has one.
+const std::string& SimServer::WatchedAs(const std::string& client) const {
+  const auto found = watched_as_.find(client);
+  return found == watched_as_.end() ? client : found->second;
+}
+
+size_t SimServer::IndexOf(const Worker& worker) const {
+  return static_cast<size_t>(&worker - workers_.data());
+}
+
 // WorkerOf is what SO_REUSEPORT does: a 5-tuple always reaches the same worker.
 size_t SimServer::WorkerOf(const TransportAddress& client) const {
   return client.port % workers_.size();
@@ -131,8 +141,10 @@ void SimServer::OnLinkBytes(LinkId link, Bytes bytes) {
 }
 
 void SimServer::Receive(size_t index, const Client& client, Bytes message) {
-  Worker& worker = workers_[index];
-  permissions_.SawRequest(ClientName(client.five_tuple), message, mono_us());
+  const std::string name = ClientName(client.five_tuple);
+  const auto guest = guests_.find(name);
+  Worker& worker = workers_[guest == guests_.end() ? index : guest->second];
+  permissions_.SawRequest(WatchedAs(name), message, mono_us());
   // The core must not keep a view: it gets a copy that is gone afterwards.
   std::vector<uint8_t> copy(message.begin(), message.end());
   const auto forward = worker.core->OnClientDatagram(client, copy, timeline_.now());
@@ -149,8 +161,9 @@ void SimServer::OnPeerDatagram(const TransportAddress& relay, const TransportAdd
   const auto forward =
       worker.core->OnPeerDatagram(found->second.relay, PeerAddress(peer), copy, timeline_.now());
   bool stream = false;
-  if (forward) {
-    const auto link = links_.find(forward->link);
+  // A connection that is gone gets nothing, and nobody knows any more what it was.
+  const auto link = forward ? links_.find(forward->link) : links_.end();
+  if (forward && (link != links_.end() || forward->link == kUdpListener)) {
     const Transport transport =
         link != links_.end() ? link->second.tuple.transport : Transport::kUdp;
     stream = IsStream(transport);
@@ -161,7 +174,8 @@ void SimServer::OnPeerDatagram(const TransportAddress& relay, const TransportAdd
 
 void SimServer::CheckPermitted(const FiveTuple& tuple, const TransportAddress& peer,
                                bool on_channel) {
-  if (permissions_.MayRelay(ClientName(tuple), ToIp(peer.ip), on_channel, mono_us())) return;
+  if (permissions_.MayRelay(WatchedAs(ClientName(tuple)), ToIp(peer.ip), on_channel, mono_us()))
+    return;
   wires_.Problem(ClientName(tuple) + " never asked for " + peer.ToString() +
                  ", or too long ago, and data crosses the relay");
 }
@@ -175,7 +189,10 @@ int64_t SimServer::mono_us() const {
 // with a later packet, but always before an output is executed.
 void SimServer::Hold(Worker& worker, std::optional<Forward> forward, Bytes input, bool stream) {
   if (forward) {
-    Held held{.forward = *forward, .input = {input.begin(), input.end()}, .stream = stream};
+    Held held{.forward = *forward,
+              .input = {input.begin(), input.end()},
+              .stream = stream,
+              .worker = IndexOf(worker)};
     const size_t offset =
         forward->payload.empty() ? 0 : static_cast<size_t>(forward->payload.data() - input.data());
     held.forward.payload = Bytes(held.input).subspan(offset, forward->payload.size());
@@ -252,10 +269,10 @@ void SimServer::DrainLink(LinkId link, size_t messages) {
   for (size_t i = 0; i < messages; ++i) {
     const auto found = links_.find(link);
     if (found == links_.end() || found->second.queue.empty()) return;
-    Worker& worker = workers_[found->second.worker];
     const TransportAddress client = found->second.tuple.client;
     Queued next = std::move(found->second.queue.front());
     found->second.queue.pop_front();
+    Worker& worker = workers_[next.held ? next.held->worker : found->second.worker];
     if (next.held) {
       Take(worker, *next.held);
     } else {
@@ -277,10 +294,12 @@ void SimServer::CloseLink(LinkId link) {
   const bool core_first = dice_.Percent(50);
   if (core_first) worker.core->OnLinkClosed(link, timeline_.now());
   for (const Queued& queued : gone.queue) {
-    if (queued.held) Refuse(worker, *queued.held, DropReason::kClientGone);
+    if (queued.held) {
+      Refuse(workers_[queued.held->worker], *queued.held, DropReason::kClientGone);
+    }
   }
   if (!core_first) worker.core->OnLinkClosed(link, timeline_.now());
-  Poll(worker);
+  for (Worker& each : workers_) Poll(each);
 }
 
 std::optional<MonoTime> SimServer::NextDeadline() const {

@@ -62,6 +62,9 @@ struct CheckpointFaults {
   std::string kill_at_step;                 // of LedgerOptions::on_step; empty: none
 };
 
+// ClientName tells clients apart.
+std::string ClientName(const FiveTuple& tuple);
+
 // SimServer owns everything of one process.
 class SimServer {
  public:
@@ -105,6 +108,9 @@ class SimServer {
   // CheckEmpty says that nothing is left over.
   void CheckEmpty();
 
+  // moves counts how often a session went on at another 5-tuple (RFC 8016).
+  uint64_t moves() const { return moves_; }
+
   const std::vector<BillableTotal>& billable() const { return ledger_->BillableTotals(); }
 
  private:
@@ -113,6 +119,7 @@ class SimServer {
     Forward forward;
     std::vector<uint8_t> input;
     bool stream = false;  // the client's leg
+    size_t worker = 0;    // whose core waits for the report
   };
   // Queued is one message for a connection: control, or a Forward that is still out.
   struct Queued {
@@ -154,6 +161,8 @@ class SimServer {
             Wires& wires);
 
   size_t WorkerOf(const TransportAddress& client) const;
+  size_t IndexOf(const Worker& worker) const;
+  const std::string& WatchedAs(const std::string& client) const;
   void Receive(size_t worker, const Client& client, Bytes message);
   void Hold(Worker& worker, std::optional<Forward> forward, Bytes input, bool stream);
   void CheckPermitted(const FiveTuple& tuple, const TransportAddress& peer, bool on_channel);
@@ -166,6 +175,10 @@ class SimServer {
   void Execute(Worker& worker, const ConnectPeer& connect);
   void Execute(Worker& worker, const ClosePeer& close);
   void Execute(Worker& worker, const BindPeer& bind);
+  void Execute(Worker& worker, const ClientJoined& joined);
+  void Execute(Worker& worker, const ClientLeft& left);
+  void Execute(Worker& worker, const PassMessage& passed);
+  void Execute(Worker& worker, const SessionMoved& moved);
   Worker& WorkerOfCore(CoreId core);
   void Accept(const TransportAddress& peer);
   void StepPeer(Worker& worker, PeerStreamId stream);
@@ -202,8 +215,11 @@ class SimServer {
   std::map<TransportAddress, Socket> sockets_;
   std::map<LinkId, Link> links_;
   PermissionWatch permissions_;
-  std::map<std::string, std::string> client_of_;  // by session
-  std::vector<LinkId> on_their_way_;              // to the worker of their stream
+  // The session that each client's requests are for, and the worker that has a client of another.
+  std::map<std::string, std::string> watched_as_;
+  std::map<std::string, size_t> guests_;
+  uint64_t moves_ = 0;
+  std::vector<LinkId> on_their_way_;  // to the worker of their stream
 };
 
 }  // namespace turnpike::sim

@@ -52,7 +52,9 @@ void SimServer::AnswerOnBrokenLink(Worker& worker, const OpenRelay& open,
   worker.core->OnLinkClosed(gone.key(), timeline_.now());
   worker.core->OnRelayOpened(open.relay, opened, timeline_.now());
   for (const Queued& queued : gone.mapped().queue) {
-    if (queued.held) Refuse(worker, *queued.held, DropReason::kClientGone);
+    if (queued.held) {
+      Refuse(workers_[queued.held->worker], *queued.held, DropReason::kClientGone);
+    }
   }
   wires_.Disconnected(gone.key());
 }
@@ -73,19 +75,15 @@ std::expected<SessionMeter, OpenError> SimServer::TryOpen(Worker& worker, const 
     Announce(open.session);
   }
   // A second relay belongs to the allocation whose first one was opened just before.
-  sockets_[open.bind] = {.worker = static_cast<size_t>(&worker - workers_.data()),
-                         .relay = open.relay,
-                         .protocol = open.protocol};
+  sockets_[open.bind] = {.worker = IndexOf(worker), .relay = open.relay, .protocol = open.protocol};
   worker.session_of[open.relay] = worker.newest_session;
   worker.bind_of[open.relay] = open.bind;
   return meter;
 }
 
 void SimServer::Announce(const SessionInfo& info) {
-  const std::string client =
-      std::string(TransportName(info.transport)) + " " + info.client.ToString();
-  client_of_[FormatSessionId(info.id)] = client;
-  permissions_.Forget(client);
+  watched_as_[ClientName({.client = info.client, .server = {}, .transport = info.transport})] =
+      FormatSessionId(info.id);
   auditor_.OpenSession(FormatSessionId(info.id),
                        {.account = info.account,
                         .label = info.label,
@@ -111,6 +109,39 @@ void SimServer::Execute(Worker& worker, const CloseRelay& close) {
   }
   sockets_.erase(bind->second);
   worker.bind_of.erase(bind);
+}
+
+// The owner of an allocation whose client moved to a 5-tuple of another worker gets what comes
+// there, as the drivers of both see to (RFC 8016).
+void SimServer::Execute(Worker& worker, const ClientJoined& joined) {
+  MaybeDie();
+  const std::string name = ClientName(joined.client.five_tuple);
+  watched_as_[name] = FormatSessionId(joined.session);
+  guests_[name] = IndexOf(worker);
+  const auto link = links_.find(joined.client.link);
+  if (link != links_.end()) link->second.worker = IndexOf(worker);
+}
+
+void SimServer::Execute(Worker&, const ClientLeft& left) {
+  MaybeDie();
+  const std::string name = ClientName(left.client.five_tuple);
+  watched_as_.erase(name);
+  guests_.erase(name);
+  const auto link = links_.find(left.client.link);
+  if (link != links_.end()) link->second.worker = WorkerOf(left.client.five_tuple.client);
+}
+
+void SimServer::Execute(Worker& worker, const PassMessage& passed) {
+  MaybeDie();
+  const Worker& owner = WorkerOfCore(passed.owner);
+  if (&owner == &worker) return wires_.Problem("a core passes a message on to itself");
+  Receive(IndexOf(owner), passed.client, passed.bytes);
+}
+
+void SimServer::Execute(Worker&, const SessionMoved& moved) {
+  MaybeDie();
+  if (!watched_as_.contains(ClientName(moved.to))) wires_.Problem("a session moved to a stranger");
+  ++moves_;
 }
 
 void SimServer::Execute(Worker&, const AllocationClosed& closed) {

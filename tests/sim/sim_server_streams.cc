@@ -78,7 +78,7 @@ void SimServer::Accept(const TransportAddress& peer) {
   if (!stream) return;
   const std::string& session = worker.session_of.at(socket.relay);
   const auto ip = peer.ip.bytes();
-  if (!permissions_.MayRelay(client_of_.at(session), {ip.begin(), ip.end()}, false, mono_us())) {
+  if (!permissions_.MayRelay(session, {ip.begin(), ip.end()}, false, mono_us())) {
     wires_.Problem("the connection of a peer without permission was kept");
   }
   worker.peers[*stream] = {.session = session};

@@ -76,6 +76,7 @@ void SimWorld::MakeServerSettings() {
   settings_.options.max_channels = dice_.Percent(20) ? 2 : 100;
   settings_.options.max_permissions = dice_.Percent(20) ? 2 : 100;
   settings_.options.max_peer_connections = dice_.Percent(20) ? dice_.Below(3) : 64;
+  settings_.options.mobility = dice_.Percent(80);
   settings_.options.nonce_lifetime = dice_.Percent(30) ? 60s : 3600s;
 
   settings_.directory = directory_;

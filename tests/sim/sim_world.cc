@@ -25,6 +25,7 @@ RunStats& RunStats::operator+=(const RunStats& other) {
   failed_checkpoints += other.failed_checkpoints;
   good_checkpoints += other.good_checkpoints;
   buckets += other.buckets;
+  moves += other.moves;
   stream_bytes += other.stream_bytes;
   crashed_sessions += other.crashed_sessions;
   return *this;
@@ -71,6 +72,7 @@ void SimWorld::StartServer() {
 void SimWorld::Kill() {
   if (server_ == nullptr) return;
   ++stats_.kills;
+  stats_.moves += server_->moves();
   server_.reset();
   auditor_.Crash();
   for (const auto& client : clients_) {
@@ -213,6 +215,7 @@ void SimWorld::End() {
 
 void SimWorld::Compare() {
   const std::vector<BillableTotal> totals = server_->billable();
+  stats_.moves += server_->moves();
   server_.reset();
   auto stored = ReadLedgerBooks(directory_);
   if (!stored) return Problem(stored.error());

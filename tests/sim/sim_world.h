@@ -29,6 +29,7 @@ struct RunStats {
   uint64_t good_checkpoints = 0;
   uint64_t buckets = 0;
   uint64_t crashed_sessions = 0;
+  uint64_t moves = 0;         // of sessions to another 5-tuple (RFC 8016)
   uint64_t stream_bytes = 0;  // of billable_bytes, on data connections of RFC 6062
 
   RunStats& operator+=(const RunStats& other);
@@ -62,6 +63,7 @@ class SimWorld : public Wires, public Surroundings {
   void ToServer(SimClient& client, std::vector<uint8_t> message) override;
   void Connect(SimClient& client) override;
   void Disconnect(SimClient& client) override;
+  void Move(SimClient& client) override;
   LinkId OpenData(SimClient& client, std::vector<uint8_t> bind, std::vector<uint8_t> data) override;
   void SendData(LinkId link, std::vector<uint8_t> data) override;
   void CloseData(LinkId link) override;
@@ -97,6 +99,7 @@ class SimWorld : public Wires, public Surroundings {
   void Compare();
 
   FiveTuple TupleOf(const SimClient& client) const;
+  void NewPlace(SimClient& client);
   SimClient* FindClient(LinkId link);
   SimClient* FindClient(Transport transport, const TransportAddress& address);
   void PeerToRelay(const TransportAddress& peer, TransportAddress relay,

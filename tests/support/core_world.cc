@@ -61,9 +61,8 @@ CoreWorld::CoreWorld(Settings settings)
     binds.push_back(address.bind);
   }
   directory_ = std::make_unique<Directory>(binds, settings_.min_port, settings_.max_port);
-  NonceSecret secret;
-  random_.Fill(secret);
-  server_ = std::make_unique<TurnServer>(settings_.options, secret, *directory_, random_);
+  random_.Fill(nonce_secret_);
+  server_ = std::make_unique<TurnServer>(settings_.options, nonce_secret_, *directory_, random_);
 }
 
 CoreWorld::~CoreWorld() {
@@ -240,6 +239,15 @@ void CoreWorld::Execute(Output output) {
     log_.push_back("bind " + NameOf(bound->stream) + " to link " +
                    std::to_string(bound->link.value()) + " of core " +
                    std::to_string(bound->owner.value()));
+  } else if (const auto* joined = std::get_if<ClientJoined>(&output)) {
+    log_.push_back("joined " + joined->client.five_tuple.client.ToString());
+  } else if (const auto* left = std::get_if<ClientLeft>(&output)) {
+    log_.push_back("left " + left->client.five_tuple.client.ToString());
+  } else if (const auto* moved = std::get_if<SessionMoved>(&output)) {
+    log_.push_back("moved " + moved->from.client.ToString() + " -> " + moved->to.client.ToString());
+  } else if (const auto* passed = std::get_if<PassMessage>(&output)) {
+    log_.push_back("pass to core " + std::to_string(passed->owner.value()) + " from " +
+                   passed->client.five_tuple.client.ToString());
   } else if (const auto* closed = std::get_if<AllocationClosed>(&output)) {
     meters_.Close(closed->slot);
     log_.push_back("closed s" + std::to_string(closed->slot.value()) + " " +

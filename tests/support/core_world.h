@@ -81,6 +81,7 @@ class CoreWorld {
 
   TurnServer& server() { return *server_; }
   Directory& directory() { return *directory_; }
+  const NonceSecret& nonce_secret() const { return nonce_secret_; }
   MeterHeap& meters() { return meters_; }
   Now now() const { return now_; }
 
@@ -164,6 +165,7 @@ class CoreWorld {
 
   Settings settings_;
   SeededRandom random_;
+  NonceSecret nonce_secret_{};
   std::unique_ptr<Directory> directory_;
   MeterHeap meters_;
   Now now_;

@@ -40,6 +40,8 @@ TEST_CASE("warnings say what an operator will miss") {
   config = Quiet();
   config.auth.realm = "turnpike";
   CHECK(Only(config).starts_with("auth.realm is the default"));
+  config.auth.realm = std::string(29, 'r');
+  CHECK(Only(config).starts_with("auth.realm has 29 bytes"));
 }
 
 TEST_CASE("an admin endpoint that the world may reach is warned of, with a token and without") {

@@ -218,6 +218,23 @@ TEST_CASE("6347_4_2_8 a client that comes anew replaces its session once its coo
   CHECK(world.host.messages[0].client.link == LinkId(kFirstDtlsSession + 1));
 }
 
+TEST_CASE("6347_4_2_8 a client that comes anew keeps its place, though no other is free") {
+  ConnectionLimits limits(10, 1);
+  HubWorld world(&limits);
+  DtlsTestClient before, after;
+  world.Exchange("192.0.2.1:7", before);
+  REQUIRE(before.established);
+  world.Exchange("192.0.2.1:7", after);
+  CHECK(after.established);
+  CHECK(world.hub.Reap());
+  CHECK(limits.total() == 1);
+  CHECK(world.Closed(ConnectionEnd::kTooManyOfAddress) == 0);
+  after.Close();
+  world.Exchange("192.0.2.1:7", after);
+  world.hub.Reap();
+  CHECK(limits.total() == 0);
+}
+
 TEST_CASE("a failed handshake is counted and leaves nothing") {
   HubWorld world;
   DtlsTestClient old("NORMAL:-VERS-ALL:+VERS-DTLS1.0");

@@ -87,6 +87,9 @@ inline void FillEverything(FakeSource& source) {
     fill(stats.dropped_packets);
     fill(stats.limited);
     fill(stats.auth_failures);
+    fill(stats.source_limited);
+    stats.loops.Set(next++);
+    stats.moves.Set(next++);
     for (auto& row : stats.messages) fill(row);
     fill(stats.duration_buckets);
     stats.duration_sum_ms.Set(next++);

@@ -98,17 +98,17 @@ TEST_CASE("CloseAll ends every allocation with its reason") {
   CHECK(world.directory().ports_in_use() == 0);
 }
 
-TEST_CASE("EndSession ends the session that is named, and no other") {
+TEST_CASE("EndSessions ends the sessions that are named, and no other") {
   CoreWorld world;
   TestClient alice(world, "7.7.7.7:1000", "alice", "s3cret");
   TestClient bob(world, "7.7.7.7:1001", "bob", "hunter2");
   alice.Allocate();
   bob.Allocate();
   const SessionId session = world.SessionOf("r2").id;
-  CHECK(world.server().EndSession(session, CloseReason::kQuota, world.now()));
+  CHECK(world.server().EndSessions({{session}}, CloseReason::kQuota, world.now()) == 1);
   world.Poll();
   CHECK(world.TakeLog() == Lines{"close r2", "closed s1 quota"});
-  CHECK_FALSE(world.server().EndSession(session, CloseReason::kQuota, world.now()));
+  CHECK(world.server().EndSessions({{session}}, CloseReason::kQuota, world.now()) == 0);
   CHECK(alice.Refresh(600).code() == 0);
 }
 
