@@ -222,7 +222,7 @@ void FillIn(Config& config, const std::string& directory) {
     if (user.account.empty()) user.account = user.username;
   }
   for (std::string* path : {&config.tls.certificate, &config.tls.key, &config.metering.directory,
-                            &config.metering.rates}) {
+                            &config.metering.rates, &config.metering.backup.directory}) {
     *path = ResolvePath(*path, directory);
   }
 }

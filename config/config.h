@@ -148,6 +148,10 @@ struct Config {
       Duration sessions = std::chrono::hours(90 * 24);  // from a session's end
       Duration parts = std::chrono::hours(396 * 24);    // 13 months, from a session's end
     } retention;
+    struct Backup {
+      std::string directory;  // empty: none
+      Duration every = std::chrono::hours(24);
+    } backup;
   } metering;
 
   std::vector<Cap> caps;

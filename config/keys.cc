@@ -220,6 +220,17 @@ constexpr Key kKeys[] = {
         "From a session's end: then it is forgotten, with its usage by 15 minutes (13 months). "
         "Lines of invoices can be explained as long; sums of accounts and edges stay for ever.")),
 
+    Section("metering.backup", "Copies of the ledger, made while it is in use."),
+    Restart(Value<Path, MEMBER(metering.backup.directory)>(
+        "metering.backup.directory",
+        "Where usage.db and billing.db are copied to: on another disk, and an existing directory. "
+        "A copy takes the place of the one before once it is whole.",
+        "none")),
+    Restart(Value<Span<60'000, 31'536'000'000>, MEMBER(metering.backup.every)>(
+        "metering.backup.every",
+        "From the end of one copy to the start of the next; the first is "
+        "made at the start.")),
+
     Entries<MEMBER(caps), kPrintNothing, NameCap>(
         "caps",
         "How much accounts may relay in a day or a month (UTC). Caps are looked at after each "

@@ -128,7 +128,8 @@ std::expected<void, std::string> App::OpenMetering(const config::Config& config)
   slots_ = std::move(*slots);
   ledger_ = std::make_unique<LedgerThread>(
       std::move(*ledger), *slots_, config.metering.checkpoint,
-      LedgerRetention{config.metering.retention.sessions, config.metering.retention.parts});
+      LedgerRetention{config.metering.retention.sessions, config.metering.retention.parts},
+      LedgerBackups{config.metering.backup.directory, config.metering.backup.every});
   if (!config.caps.empty()) {
     auto caps = MakeCaps(config);
     if (!caps) return std::unexpected(caps.error());

@@ -18,10 +18,6 @@ CapKeeper::CapKeeper(std::vector<Cap> caps, std::optional<RateTable> rates, cons
                      CapOutcome outcome)
     : book_(std::move(caps), std::move(rates)), slots_(slots), outcome_(std::move(outcome)) {}
 
-void CapKeeper::Add(const std::vector<AccountUsage>& usage) {
-  for (const AccountUsage& each : usage) book_.Add(each.account, each.row);
-}
-
 std::vector<CapLevel> CapKeeper::Judge(WallTime now) {
   CapJudgement judgement = book_.Judge(now);
   LogNews(judgement);

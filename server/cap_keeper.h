@@ -27,8 +27,10 @@ class CapKeeper {
             CapOutcome outcome);
 
   // Add counts usage that a commit holds: first all of the month so far, then what each checkpoint
-  // added. Judge acts on it, and returns how far each cap is used for metrics.
-  void Add(const std::vector<AccountUsage>& usage);
+  // added. Judge acts on it, and returns how far each cap is used for metrics. Forget takes back
+  // all that was added, before it is read anew.
+  void Add(const AccountUsage& usage) { book_.Add(usage.account, usage.row); }
+  void Forget() { book_.Forget(); }
   std::vector<CapLevel> Judge(WallTime now);
 
  private:

@@ -37,6 +37,8 @@ std::string RestrictFilesFor(const config::Config& config, const std::vector<std
   if (!config.hardening.landlock) return "off";
   ReachableFiles reachable{.readable = ReadablePlaces(files),
                            .writable = {config.metering.directory}};
+  const std::string& backups = config.metering.backup.directory;
+  if (!backups.empty()) reachable.writable.push_back(backups);
   // Metrics tell of the process and of its host's start, and SQLite takes its seed from the device.
   for (const char* path : {"/proc", "/dev/urandom"}) reachable.readable.emplace_back(path);
   if (kSanitized) reachable.readable.emplace_back("/");

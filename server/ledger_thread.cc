@@ -27,11 +27,21 @@ constexpr std::chrono::seconds kFailureLogInterval{60};
 
 constexpr int kLastAttempts = 3;
 
+// Between two steps of a backup, each of a millisecond or so: the disk is left to the checkpoints.
+constexpr milliseconds kBackupPause{4};
+
+// After a backup that failed: a full disk is emptied by people.
+constexpr std::chrono::minutes kBackupRetry{10};
+
 }  // namespace
 
 LedgerThread::LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
-                           LedgerRetention retention)
-    : ledger_(std::move(ledger)), slots_(slots), interval_(interval), retention_(retention) {
+                           LedgerRetention retention, LedgerBackups backups)
+    : ledger_(std::move(ledger)),
+      slots_(slots),
+      interval_(interval),
+      retention_(retention),
+      backups_(std::move(backups)) {
   current_.ledgers_set_aside = ledger_->set_aside();
   Publish();
 }
@@ -46,10 +56,14 @@ LedgerThread::~LedgerThread() {
   thread_.join();
 }
 
+std::expected<void, std::string> LedgerThread::ReadUsage(CapKeeper& caps) {
+  caps.Forget();
+  return ledger_->UsageSince(BillingPeriodOf(ReadClocks().wall).from,
+                             [&](const AccountUsage& usage) { caps.Add(usage); });
+}
+
 std::expected<void, std::string> LedgerThread::SetCaps(std::unique_ptr<CapKeeper> caps) {
-  const auto usage = ledger_->UsageSince(BillingPeriodOf(ReadClocks().wall).from);
-  if (!usage) return std::unexpected(usage.error());
-  caps->Add(*usage);
+  if (auto ok = ReadUsage(*caps); !ok) return ok;
   caps_ = std::move(caps);
   return {};
 }
@@ -66,10 +80,9 @@ void LedgerThread::TakeNewCaps() {
     caps = std::move(new_caps_);
   }
   if (caps == nullptr) return;
-  const auto usage = ledger_->UsageSince(BillingPeriodOf(ReadClocks().wall).from);
-  if (usage) {
-    caps->Add(*usage);
+  if (ReadUsage(*caps)) {
     caps_ = std::move(caps);
+    caps_are_stale_ = false;
     return;
   }
   const std::lock_guard lock(mutex_);
@@ -130,7 +143,8 @@ void LedgerThread::Run() {
   MonoTime due = ReadClocks().mono + interval_;
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    const Duration wait = std::min<Duration>(due - ReadClocks().mono, kLook);
+    const Duration look = is_backing_up_ ? kBackupPause : kLook;
+    const Duration wait = std::min<Duration>(due - ReadClocks().mono, look);
     wake_.wait_for(lock, std::max(wait, Duration::zero()),
                    [this] { return stopping_ || !readers_.empty(); });
     if (stopping_) break;
@@ -144,6 +158,7 @@ void LedgerThread::Run() {
       if (Checkpoint(Kind::kPeriodic)) ForgetOldSessions();
       due = ReadClocks().mono + interval_;
     }
+    if (!backups_.directory.empty()) BackUp(now.mono);
     lock.lock();
   }
   const bool finish = finish_;
@@ -162,6 +177,32 @@ void LedgerThread::ForgetOldSessions() {
       !ok) {
     Log(LogLevel::kWarning, "ledger_erase_failed", {{"error", ok.error()}});
   }
+}
+
+// BackUp does one step of a backup when one is under way or due: no checkpoint waits for more.
+void LedgerThread::BackUp(MonoTime now) {
+  if (is_backing_up_) {
+    const auto done = ledger_->StepBackup();
+    if (!done || *done) EndBackup(done, now);
+    return;
+  }
+  if (backup_due_ && now < *backup_due_) return;
+  if (auto ok = ledger_->BeginBackup(backups_.directory); !ok) {
+    return EndBackup(std::unexpected(ok.error()), now);
+  }
+  is_backing_up_ = true;
+}
+
+void LedgerThread::EndBackup(const std::expected<bool, std::string>& done, MonoTime now) {
+  is_backing_up_ = false;
+  if (done) {
+    backup_due_ = now + backups_.every;
+    Log(LogLevel::kInfo, "ledger_backed_up",
+        {{"directory", backups_.directory}, {"as_of", FormatRfc3339(current_.last_commit)}});
+    return;
+  }
+  backup_due_ = now + std::min<Duration>(kBackupRetry, backups_.every);
+  Log(LogLevel::kError, "ledger_backup_failed", {{"error", done.error()}});
 }
 
 bool LedgerThread::SlotsRunShort() const {
@@ -200,7 +241,7 @@ void LedgerThread::Note(std::expected<CheckpointStats, std::string> result, Dura
     current_.last_error.clear();
     current_.last_commit = result->as_of;
     if (caps_ != nullptr) {
-      caps_->Add(result->growth);
+      CountGrowth(*result);
       current_.caps = caps_->Judge(now.wall);
     }
     last_failure_log_.reset();
@@ -214,6 +255,16 @@ void LedgerThread::Note(std::expected<CheckpointStats, std::string> result, Dura
   }
   current_.billable = ledger_->BillableTotals();
   Publish();
+}
+
+// A commit whose fsync failed may be on the disk all the same: then the usage is read anew.
+void LedgerThread::CountGrowth(const CheckpointStats& stats) {
+  caps_are_stale_ = caps_are_stale_ || stats.growth_is_partial;
+  if (caps_are_stale_) {
+    caps_are_stale_ = !ReadUsage(*caps_).has_value();
+    return;
+  }
+  for (const AccountUsage& usage : stats.growth) caps_->Add(usage);
 }
 
 void LedgerThread::LogFailure(const std::string& error, uint64_t unpersisted, MonoTime now) {

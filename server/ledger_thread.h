@@ -25,6 +25,12 @@ struct LedgerRetention {
   Duration parts;     // at all
 };
 
+// LedgerBackups say where a copy of the ledger goes, and how often; an empty directory: none.
+struct LedgerBackups {
+  std::string directory = {};
+  Duration every = std::chrono::hours(24);
+};
+
 // LedgerThread writes a checkpoint each interval, and earlier when sessions come and go so fast
 // that slots run short. A checkpoint that fails is logged, published and tried again; calls go on,
 // since the slots keep counting.
@@ -32,7 +38,7 @@ class LedgerThread {
  public:
   // `slots` is not owned.
   LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
-               LedgerRetention retention);
+               LedgerRetention retention, LedgerBackups backups = {});
   // The destructor ends the thread without a last checkpoint, for a start that failed.
   ~LedgerThread();
   LedgerThread(const LedgerThread&) = delete;
@@ -72,8 +78,12 @@ class LedgerThread {
   void Run();
   bool Checkpoint(Kind kind);
   void ForgetOldSessions();
+  void BackUp(MonoTime now);
+  void EndBackup(const std::expected<bool, std::string>& done, MonoTime now);
   bool SlotsRunShort() const;
   void TakeNewCaps();
+  std::expected<void, std::string> ReadUsage(CapKeeper& caps);
+  void CountGrowth(const CheckpointStats& stats);
   std::vector<LiveSession> LiveSessions() const;
   void Note(std::expected<CheckpointStats, std::string> result, Duration took, Now now);
   void LogFailure(const std::string& error, uint64_t unpersisted, MonoTime now);
@@ -82,13 +92,17 @@ class LedgerThread {
   std::unique_ptr<Ledger> ledger_;
   SlotFile& slots_;
   std::unique_ptr<CapKeeper> caps_;  // nullptr: no caps
+  bool caps_are_stale_ = false;      // they lack usage that the ledger has
   const Duration interval_;
   const LedgerRetention retention_;
+  const LedgerBackups backups_;
 
   // Of the thread that checkpoints.
   LedgerStatus current_;
   uint32_t used_after_checkpoint_ = 0;
   std::optional<MonoTime> last_failure_log_;
+  std::optional<MonoTime> backup_due_;  // nullopt: the first is due at once
+  bool is_backing_up_ = false;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -88,9 +88,7 @@ const std::vector<Library>& Libraries() {
       {"liburing.h", "liburing", {"tools/load/udp_sender.cc"}},
       {"pcap/", "libpcap", {"tools/replay/capture.cc"}},
       {"prometheus/", "prometheus-cpp", {"server/ops/"}},
-      // http_get.cc: the HTTP client that civetweb has as well; libraries for HTTP alone bring
-      // OpenSSL.
-      {"civetweb.h", "civetweb", {"server/http/", "tools/turnpike/http_get.cc"}},
+      {"civetweb.h", "civetweb", {"server/http/"}},
       {"CivetServer.h", "civetweb", {"server/http/"}},
       {"spdlog/", "spdlog", {"common/base/log.cc"}},
       {"seccomp.h", "libseccomp", {"server/syscall_filter.cc"}},

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <tuple>
 
 #include "common/base/log.h"
+#include "common/metering/billing_books.h"
+#include "common/metering/billing_corrections.h"
 #include "common/metering/billing_invoices.h"
-#include "common/metering/ledger_schema.h"
 #include "common/metering/split.h"
 
 namespace turnpike {
@@ -18,143 +18,6 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr std::array<std::string_view, 4> kStateNames = {"open", "grace", "ready", "closed"};
-
-// UsageKey is what usage is frozen by: account, region, transport, label.
-using UsageKey = std::tuple<std::string, std::string, std::string, std::string>;
-
-// Frozen is what entries hold of a key's usage in a period.
-struct Frozen {
-  int64_t original = 0;  // the entry of kind usage
-  BilledCounts counts{};
-};
-
-// ClosedPeriod is what the entries say of one period.
-struct ClosedPeriod {
-  bool closed = false;
-  WallTime closed_at{};
-  WallTime as_of{};
-  std::string closed_by;
-  int64_t billed_bytes = 0;
-  int64_t corrected_bytes = 0;
-  std::map<UsageKey, Frozen> frozen;  // usage of this period, with its corrections
-};
-
-// Books is the billing file as a whole: periods by name.
-using Books = std::map<std::string, ClosedPeriod>;
-
-// Late is usage of a closed period that its entries do not hold.
-struct Late {
-  std::string period;
-  UsageKey key;
-  int64_t original = 0;
-  BilledCounts counts{};  // the difference
-};
-
-// Ledger is the reader's side: one transaction on usage.db.
-struct LedgerView {
-  std::unique_ptr<Database> database;
-  WallTime as_of{};
-  bool is_closed = false;  // cleanly
-};
-
-int64_t Billable(const BilledCounts& counts) { return counts[0] + counts[1]; }
-
-bool IsZero(const BilledCounts& counts) {
-  return std::ranges::all_of(counts, [](int64_t count) { return count == 0; });
-}
-
-void Add(BilledCounts& sum, const BilledCounts& counts, int64_t sign = 1) {
-  for (size_t i = 0; i < sum.size(); ++i) sum[i] += sign * counts[i];
-}
-
-std::expected<LedgerView, std::string> ReadLedger(const std::string& ledger) {
-  auto database = OpenLedgerForReading(ledger);
-  if (!database) return std::unexpected(database.error());
-  LedgerView view;
-  view.database = std::move(*database);
-  view.database->Exec("BEGIN");
-  Statement meta(*view.database, "SELECT as_of, state = 'closed' FROM meta");
-  if (meta.Step()) {
-    view.as_of = WallTime(microseconds(meta.Int(0)));
-    view.is_closed = meta.Int(1) != 0;
-  }
-  if (!view.database->ok()) return std::unexpected("cannot read " + view.database->error());
-  return view;
-}
-
-// ReadUsage returns what the ledger has for `month`.
-std::map<UsageKey, BilledCounts> ReadUsage(Database& ledger, const BillingMonth& month) {
-  std::map<UsageKey, BilledCounts> usage;
-  Statement rows(ledger,
-                 "SELECT account.name, region, transport, label, sum(client_to_peer_bytes), "
-                 "sum(peer_to_client_bytes), sum(client_to_peer_wire_bytes), "
-                 "sum(peer_to_client_wire_bytes), sum(client_to_peer_packets), "
-                 "sum(peer_to_client_packets), sum(sessions) FROM usage_bucket JOIN account ON "
-                 "account.key = account WHERE bucket >= ? AND bucket < ? GROUP BY 1, 2, 3, 4");
-  rows.Bind(month.first.value(), month.end.value());
-  while (rows.Step()) {
-    BilledCounts counts;
-    for (size_t i = 0; i < counts.size(); ++i) counts[i] = rows.Int(4 + static_cast<int>(i));
-    usage[{rows.Bytes(0), rows.Bytes(1), rows.Bytes(2), rows.Bytes(3)}] = counts;
-  }
-  return usage;
-}
-
-// ReadMonths lists the months that have usage, the oldest first: one look into the key per month.
-std::vector<BillingMonth> ReadMonths(Database& ledger) {
-  std::vector<BillingMonth> months;
-  Statement next(ledger, "SELECT min(bucket) FROM usage_bucket WHERE bucket >= ?");
-  int64_t from = 0;
-  while (next.Bind(from).Step() && !next.IsNull(0)) {
-    months.push_back(MonthOf(BucketIndex(static_cast<uint32_t>(next.Int(0)))));
-    from = months.back().end.value();
-    next.Step();
-  }
-  return months;
-}
-
-Books ReadBooks(BillingFile& file) {
-  Books books;
-  file.Walk([&](const BillingEntry& entry) {
-    ClosedPeriod& period = books[entry.period];
-    const UsageKey key = {entry.account, entry.region, entry.transport, entry.label};
-    if (entry.kind == EntryKind::kUsage) {
-      period.frozen[key] = {entry.number, entry.counts};
-      period.billed_bytes += Billable(entry.counts);
-    } else if (entry.kind == EntryKind::kCorrection) {
-      Add(books[entry.original_period].frozen[key].counts, entry.counts);
-      books[entry.period].corrected_bytes += Billable(entry.counts);
-    } else if (entry.kind == EntryKind::kClose) {
-      period.closed = true;
-      period.closed_at = entry.at;
-      period.as_of = entry.as_of;
-      period.closed_by = entry.actor;
-    }
-    return true;
-  });
-  return books;
-}
-
-// FindLate compares every closed period with the ledger.
-std::vector<Late> FindLate(const Books& books, Database& ledger) {
-  std::vector<Late> late;
-  for (const auto& [name, period] : books) {
-    if (!period.closed) continue;
-    std::map<UsageKey, Late> differences;
-    for (const auto& [key, counts] : ReadUsage(ledger, *ParseMonth(name))) {
-      differences[key] = {name, key, 0, counts};
-    }
-    for (const auto& [key, frozen] : period.frozen) {
-      Late& difference = differences.try_emplace(key, Late{name, key, 0, {}}).first->second;
-      difference.original = frozen.original;
-      Add(difference.counts, frozen.counts, -1);
-    }
-    for (auto& [key, difference] : differences) {
-      if (!IsZero(difference.counts)) late.push_back(std::move(difference));
-    }
-  }
-  return late;
-}
 
 BillingEntry MakeEntry(const BillingRequest& request, const LedgerView& ledger, EntryKind kind,
                        const std::string& period) {
@@ -168,6 +31,13 @@ BillingEntry MakeEntry(const BillingRequest& request, const LedgerView& ledger, 
   return entry;
 }
 
+// Describe names whose usage a key is.
+std::string Describe(const UsageKey& key) {
+  const auto& [account, region, transport, label] = key;
+  return "account " + EscapeText(account) + ", region " + EscapeText(region) + ", transport " +
+         EscapeText(transport) + ", label " + (label.empty() ? "(none)" : EscapeText(label));
+}
+
 void SetUsage(BillingEntry& entry, const UsageKey& key, const BilledCounts& counts) {
   std::tie(entry.account, entry.region, entry.transport, entry.label) = key;
   entry.counts = counts;
@@ -179,7 +49,7 @@ std::expected<void, std::string> BookLate(const BillingRequest& request, const L
                                           const std::vector<Late>& late, const std::string& period,
                                           BillingFile& file, CloseResult& result) {
   for (const Late& row : late) {
-    if (!request.allow_less && std::ranges::any_of(row.counts, [](int64_t n) { return n < 0; })) {
+    if (!request.allow_less && row.IsLoss()) {
       return std::unexpected(
           "the ledger has less usage in " + row.period + " than was closed (account " +
           EscapeText(std::get<0>(row.key)) + ", region " + EscapeText(std::get<1>(row.key)) +
@@ -198,11 +68,11 @@ std::expected<void, std::string> BookLate(const BillingRequest& request, const L
   return {};
 }
 
-PeriodState StateOf(const BillingMonth& month, const LedgerView& ledger, Duration grace,
+PeriodState StateOf(const BillingPeriod& month, const LedgerView& ledger, Duration grace,
                     WallTime now) {
   // A server that stopped and wrote everything adds nothing until it starts again.
   const WallTime known = ledger.is_closed ? std::max(ledger.as_of, now) : ledger.as_of;
-  const WallTime end = BucketStart(month.end);
+  const WallTime end = month.to;
   if (known < end) return PeriodState::kOpen;
   const auto wait = std::chrono::ceil<microseconds>(grace);
   return known < end + wait ? PeriodState::kGrace : PeriodState::kReady;
@@ -210,25 +80,81 @@ PeriodState StateOf(const BillingMonth& month, const LedgerView& ledger, Duratio
 
 // CheckClosable says why `month` cannot be closed now.
 std::expected<void, std::string> CheckClosable(const BillingRequest& request,
-                                               const BillingMonth& month, const Books& books,
+                                               const BillingPeriod& month, const Books& books,
                                                const LedgerView& ledger) {
   const PeriodState state = StateOf(month, ledger, request.grace, request.now);
   if (state != PeriodState::kReady) {
     const auto wait = std::chrono::ceil<microseconds>(request.grace);
-    const std::string until = FormatRfc3339(BucketStart(month.end) + wait);
+    const std::string until = FormatRfc3339(month.to + wait);
     return std::unexpected(
         month.name + (state == PeriodState::kOpen ? " is not over" : " is in its grace") +
         ": the ledger is complete up to " + FormatRfc3339(ledger.as_of) +
         ", closing needs it up to " + until + " (the period's end and a grace of " +
         FormatDuration(request.grace) + ")");
   }
-  for (const BillingMonth& earlier : ReadMonths(*ledger.database)) {
-    if (earlier.first >= month.first) break;
+  for (const BillingPeriod& earlier : ReadMonths(*ledger.database)) {
+    if (earlier.from >= month.from) break;
     const auto found = books.find(earlier.name);
     if (found != books.end() && found->second.closed) continue;
     return std::unexpected(earlier.name + " has usage and is not closed: close it before " +
                            month.name);
   }
+  return {};
+}
+
+// PriceBooked prices the corrections that have no amount yet, those of `late` included, which were
+// booked into the period of `base` just now.
+std::expected<void, std::string> PriceBooked(const BillingRequest& request, Books books,
+                                             const std::vector<Late>& late,
+                                             const BillingEntry& base, BillingFile& file,
+                                             CloseResult& result) {
+  if (request.rates == nullptr) return {};
+  for (const Late& row : late) {
+    ClosedPeriod& period = books[row.period];
+    BilledCounts& counts = period.frozen[row.key].counts;
+    for (size_t i = 0; i < counts.size(); ++i) counts[i] += row.counts[i];
+    period.to_be_priced.insert(std::get<0>(row.key));
+  }
+  for (const auto& [name, period] : books) {
+    if (!period.has_invoices || period.to_be_priced.empty()) continue;
+    std::map<std::string, int64_t> billable;
+    for (const auto& [key, frozen] : period.frozen) {
+      if (period.to_be_priced.contains(std::get<0>(key))) {
+        billable[std::get<0>(key)] += Billable(frozen.counts);
+      }
+    }
+    const auto lines = PriceCorrections(request, base, name, billable, file);
+    if (!lines) return std::unexpected(lines.error());
+    result.priced += *lines;
+  }
+  return {};
+}
+
+// FreezeLater adds the invoices of a month that was closed without rates.
+std::expected<void, std::string> FreezeLater(const BillingRequest& request,
+                                             const LedgerView& ledger, const std::string& month,
+                                             const ClosedPeriod& period,
+                                             const std::vector<Late>& late, BillingFile& file,
+                                             CloseResult& result) {
+  if (request.rates == nullptr || period.has_invoices) return {};
+  std::map<std::string, int64_t> billable;  // by account
+  for (const auto& [key, frozen] : period.frozen) {
+    billable[std::get<0>(key)] += Billable(frozen.counts);
+  }
+  const bool is_late =
+      std::ranges::any_of(late, [&](const Late& row) { return row.period == month; });
+  int64_t sum = 0;
+  for (const auto& [account, bytes] : billable) sum += bytes;
+  if (is_late || sum != period.billed_bytes) {
+    return std::unexpected(month +
+                           " was closed without --rates, and usage came after that: invoices of "
+                           "what was closed cannot be made any more; `usage invoice` prices all "
+                           "of its usage");
+  }
+  const auto invoices = FreezeInvoices(
+      request, MakeEntry(request, ledger, EntryKind::kInvoice, month), billable, file);
+  if (!invoices) return std::unexpected(invoices.error());
+  result.invoices = *invoices;
   return {};
 }
 
@@ -242,23 +168,6 @@ std::expected<CloseResult, std::string> Finish(BillingFile& file, const LedgerVi
 
 }  // namespace
 
-std::expected<BillingMonth, std::string> ParseMonth(std::string_view text) {
-  if (const auto day = ParseDate(std::string(text) + "-01")) {
-    BillingMonth month = MonthOf(BucketOf(*day));
-    if (month.name == text) return month;
-  }
-  return std::unexpected("\"" + EscapeText(text) + "\" is not a month: write it as 2026-11");
-}
-
-BillingMonth MonthOf(BucketIndex bucket) {
-  const std::chrono::year_month_day date(
-      std::chrono::floor<std::chrono::days>(BucketStart(bucket)));
-  const auto first = date.year() / date.month();
-  const std::chrono::sys_days begin = first / 1;
-  const std::chrono::sys_days end = (first + std::chrono::months(1)) / 1;
-  return {FormatRfc3339(begin).substr(0, 7), BucketOf(begin), BucketOf(end)};
-}
-
 std::string_view PeriodStateName(PeriodState state) {
   return kStateNames[static_cast<size_t>(state)];
 }
@@ -269,9 +178,9 @@ std::expected<std::vector<PeriodStatus>, std::string> ListPeriods(const BillingR
   const auto file = BillingFile::OpenForReading(request.ledger);
   if (!file) return std::unexpected(file.error());
   const Books books = *file != nullptr ? ReadBooks(**file) : Books();
-  std::map<std::string, BillingMonth> months;
-  for (BillingMonth& month : ReadMonths(*ledger->database)) months[month.name] = month;
-  for (const auto& [name, period] : books) months.try_emplace(name, *ParseMonth(name));
+  std::map<std::string, BillingPeriod> months;
+  for (BillingPeriod& month : ReadMonths(*ledger->database)) months[month.name] = month;
+  for (const auto& [name, period] : books) months.try_emplace(name, *ParseBillingPeriod(name));
   const std::vector<Late> late = FindLate(books, *ledger->database);
   std::vector<PeriodStatus> statuses;
   for (const auto& [name, month] : months) {
@@ -279,7 +188,7 @@ std::expected<std::vector<PeriodStatus>, std::string> ListPeriods(const BillingR
     status.month = month;
     status.state = StateOf(month, *ledger, request.grace, request.now);
     status.as_of = ledger->as_of;
-    status.complete = ledger->is_closed || BucketStart(month.end) <= ledger->as_of;
+    status.complete = ledger->is_closed || month.to <= ledger->as_of;
     for (const auto& [key, counts] : ReadUsage(*ledger->database, month)) {
       Sums sums = ToSums(status.totals);
       for (size_t i = 0; i < sums.size(); ++i) sums[i] += static_cast<uint64_t>(counts[i]);
@@ -297,7 +206,10 @@ std::expected<std::vector<PeriodStatus>, std::string> ListPeriods(const BillingR
       status.closed_by = period.closed_by;
     }
     for (const Late& row : late) {
-      if (row.period == name) status.late_bytes += Billable(row.counts);
+      if (row.period != name) continue;
+      if (row.IsLoss() && status.first_loss.empty()) status.first_loss = Describe(row.key);
+      const int64_t bytes = Billable(row.counts);
+      (bytes < 0 ? status.lost_bytes : status.late_bytes) += bytes < 0 ? -bytes : bytes;
     }
   }
   if (!ledger->database->ok()) return std::unexpected("cannot read " + ledger->database->error());
@@ -305,7 +217,7 @@ std::expected<std::vector<PeriodStatus>, std::string> ListPeriods(const BillingR
 }
 
 std::expected<CloseResult, std::string> ClosePeriod(const BillingRequest& request,
-                                                    const BillingMonth& month) {
+                                                    const BillingPeriod& month) {
   // The billing file first: a second command waits here, and then sees what the first one wrote.
   const auto file = BillingFile::OpenForWriting(request.ledger, request.vfs);
   if (!file) return std::unexpected(file.error());
@@ -317,13 +229,22 @@ std::expected<CloseResult, std::string> ClosePeriod(const BillingRequest& reques
   if (const auto found = books.find(month.name); found != books.end() && found->second.closed) {
     result.was_closed = true;
     result.late = late.size();
-    result.head = (*file)->head();
-    return result;
+    if (auto ok = FreezeLater(request, *ledger, month.name, found->second, late, **file, result);
+        !ok) {
+      return std::unexpected(ok.error());
+    }
+    return Finish(**file, *ledger, result);
   }
   if (auto ok = CheckClosable(request, month, books, *ledger); !ok) {
     return std::unexpected(ok.error());
   }
   if (auto ok = BookLate(request, *ledger, late, month.name, **file, result); !ok) {
+    return std::unexpected(ok.error());
+  }
+  if (auto ok =
+          PriceBooked(request, books, late,
+                      MakeEntry(request, *ledger, EntryKind::kInvoice, month.name), **file, result);
+      !ok) {
     return std::unexpected(ok.error());
   }
   std::map<std::string, int64_t> billable;  // by account
@@ -357,9 +278,9 @@ std::expected<CloseResult, std::string> CorrectPeriods(const BillingRequest& req
   const auto ledger = ReadLedger(request.ledger);
   if (!ledger) return std::unexpected(ledger.error());
   const Books books = ReadBooks(**file);
-  std::optional<BillingMonth> next;
+  std::optional<BillingPeriod> next;
   for (const auto& [name, period] : books) {
-    if (period.closed) next = MonthOf(ParseMonth(name)->end);
+    if (period.closed) next = BillingPeriodOf(ParseBillingPeriod(name)->to);
   }
   if (!next) return std::unexpected("no period is closed: there is nothing to correct");
   CloseResult result;
@@ -367,7 +288,39 @@ std::expected<CloseResult, std::string> CorrectPeriods(const BillingRequest& req
   if (auto ok = BookLate(request, *ledger, late, next->name, **file, result); !ok) {
     return std::unexpected(ok.error());
   }
+  if (auto ok =
+          PriceBooked(request, books, late,
+                      MakeEntry(request, *ledger, EntryKind::kInvoice, next->name), **file, result);
+      !ok) {
+    return std::unexpected(ok.error());
+  }
   return Finish(**file, *ledger, result);
+}
+
+std::expected<PeriodBooks, std::string> ReadPeriodBooks(const std::string& ledger,
+                                                        const BillingPeriod& month) {
+  const auto file = BillingFile::OpenForReading(ledger);
+  if (!file) return std::unexpected(file.error());
+  PeriodBooks result;
+  if (*file == nullptr) return result;
+  const Books books = ReadBooks(**file);
+  if (!(*file)->database().ok()) {
+    return std::unexpected("cannot read " + (*file)->database().error());
+  }
+  const auto found = books.find(month.name);
+  if (found == books.end()) return result;
+  result.closed = found->second.closed;
+  result.billed_bytes = found->second.billed_bytes;
+  result.unpriced_bytes = found->second.unpriced_bytes;
+  if (!result.closed) return result;
+  const auto view = ReadLedger(ledger);
+  if (!view) return std::unexpected(view.error());
+  for (const auto& [key, counts] : ReadUsage(*view->database, month)) {
+    result.later_bytes += Billable(counts);
+  }
+  result.later_bytes -= result.billed_bytes;
+  if (!view->database->ok()) return std::unexpected("cannot read " + view->database->error());
+  return result;
 }
 
 }  // namespace turnpike

@@ -13,22 +13,10 @@
 #include "common/base/time.h"
 #include "common/metering/billing_file.h"
 #include "common/metering/rate_card.h"
+#include "common/metering/rating.h"
 #include "common/metering/usage.h"
 
 namespace turnpike {
-
-// BillingMonth is one month of UTC.
-struct BillingMonth {
-  std::string name;     // 2026-11
-  BucketIndex first{};  // its first bucket
-  BucketIndex end{};    // the first bucket after it
-};
-
-// ParseMonth reads `2026-11`. It fails with a sentence that says what was expected.
-std::expected<BillingMonth, std::string> ParseMonth(std::string_view text);
-
-// MonthOf returns the month that holds `bucket`.
-BillingMonth MonthOf(BucketIndex bucket);
 
 // PeriodState: a period is open while usage can happen in it, in grace while it may still arrive
 // from nodes that lag, ready when it can be closed, closed when it was.
@@ -39,7 +27,7 @@ std::string_view PeriodStateName(PeriodState state);
 
 // PeriodStatus is what `usage periods` shows of a month.
 struct PeriodStatus {
-  BillingMonth month;
+  BillingPeriod month;
   PeriodState state = PeriodState::kOpen;
   WallTime as_of{};             // of the ledger; when closed: as it was then
   bool complete = false;        // the ledger says that nothing can be added any more
@@ -48,6 +36,8 @@ struct PeriodStatus {
   int64_t billed_bytes = 0;     // what was frozen at the close, without corrections
   int64_t corrected_bytes = 0;  // of earlier periods, billed in this one
   int64_t late_bytes = 0;       // usage of this closed period that no entry holds yet
+  int64_t lost_bytes = 0;       // what was closed and is in the ledger no more; not in late_bytes
+  std::string first_loss;       // whose that is: the first row with less of anything
   std::optional<WallTime> closed_at;
   std::string closed_by;
 };
@@ -60,10 +50,12 @@ struct BillingRequest {
   std::string reason;  // of corrections
   Duration grace{};
   WallTime now{};
-  bool allow_less = false;           // corrections may take back what the ledger has no more
-  const RateTable* rates = nullptr;  // when set, closing freezes every account's invoice
-  std::string rates_hash;            // SHA-256 of the file of rates, as hexadecimal digits
-  std::string vfs;                   // for tests
+  bool allow_less = false;  // corrections may take back what the ledger has no more
+  // When set, closing freezes every account's invoice, and corrections of months whose invoices
+  // were frozen are priced.
+  const RateTable* rates = nullptr;
+  std::string rates_hash;  // SHA-256 of the file of rates, as hexadecimal digits
+  std::string vfs;         // for tests
 };
 
 // CloseResult says what closing did.
@@ -73,6 +65,7 @@ struct CloseResult {
   uint64_t corrections = 0;    // of earlier periods
   uint64_t invoices = 0;       // frozen line by line
   uint64_t late = 0;           // rows of closed periods that changed and are not corrected yet
+  uint64_t priced = 0;         // lines that corrections added to invoices
   int64_t billable_bytes = 0;  // of the rows and the corrections
   Sha256Digest head{};         // of the chain: note it down, and hold it against `usage verify`
 };
@@ -82,9 +75,22 @@ std::expected<std::vector<PeriodStatus>, std::string> ListPeriods(const BillingR
 
 // ClosePeriod freezes the usage of `month`, after corrections for what came late to earlier ones.
 // It fails with a sentence, and changes nothing, while the month is not over or in grace, and while
-// an earlier one with usage is open. Closing again changes nothing.
+// an earlier one with usage is open. Closing again changes nothing, except that a month that was
+// closed without rates gets its invoices, as long as the ledger has what was closed.
 std::expected<CloseResult, std::string> ClosePeriod(const BillingRequest& request,
-                                                    const BillingMonth& month);
+                                                    const BillingPeriod& month);
+
+// PeriodBooks is what the books say of one month: what `usage invoice` has to know.
+struct PeriodBooks {
+  bool closed = false;
+  int64_t billed_bytes = 0;    // frozen at the close, without corrections
+  int64_t later_bytes = 0;     // what the ledger has of it beyond that; of a closed month
+  int64_t unpriced_bytes = 0;  // corrections of earlier months in this one without an amount
+};
+
+// ReadPeriodBooks reads the books of one month; all zero when nothing was closed yet.
+std::expected<PeriodBooks, std::string> ReadPeriodBooks(const std::string& ledger,
+                                                        const BillingPeriod& month);
 
 // CorrectPeriods books what came late to closed periods into the next open one, now. It fails
 // when nothing was closed yet.

@@ -13,12 +13,12 @@ namespace columns {
 
 // SignedBytes is a count wherever it can be one; only what is taken back has a sign.
 inline Cell SignedBytes(int64_t bytes) {
-  return bytes < 0 ? Cell(std::to_string(bytes)) : Cell(static_cast<uint64_t>(bytes));
+  return bytes < 0 ? Cell(bytes) : Cell(static_cast<uint64_t>(bytes));
 }
 
 }  // namespace columns
 
-inline constexpr std::array<Column<PeriodStatus>, 11> kPeriodColumns = {{
+inline constexpr std::array<Column<PeriodStatus>, 12> kPeriodColumns = {{
     {"period", "a month of UTC", InTable::kYes,
      [](const PeriodStatus& row) { return Cell(row.month.name); }},
     {"state", "open, grace, ready (to be closed) or closed", InTable::kYes,
@@ -45,6 +45,8 @@ inline constexpr std::array<Column<PeriodStatus>, 11> kPeriodColumns = {{
      [](const PeriodStatus& row) {
        return row.closed_at ? Cell(row.closed_by) : Cell(std::monostate{});
      }},
+    {"lost_bytes", "what was closed and the ledger has no more", InTable::kNo,
+     [](const PeriodStatus& row) { return columns::SignedBytes(row.lost_bytes); }},
 }};
 
 }  // namespace turnpike

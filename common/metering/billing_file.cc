@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "common/base/log.h"
+#include "common/metering/totals_sql.h"
+
 namespace turnpike {
 namespace {
 
@@ -22,12 +25,7 @@ CREATE TABLE entry(
   region BLOB NOT NULL,
   transport TEXT NOT NULL,
   label BLOB NOT NULL,
-  client_to_peer_bytes INTEGER NOT NULL,
-  peer_to_client_bytes INTEGER NOT NULL,
-  client_to_peer_wire_bytes INTEGER NOT NULL,
-  peer_to_client_wire_bytes INTEGER NOT NULL,
-  client_to_peer_packets INTEGER NOT NULL,
-  peer_to_client_packets INTEGER NOT NULL,
+  {$ INTEGER NOT NULL},
   sessions INTEGER NOT NULL,
   actor TEXT NOT NULL,
   reason TEXT NOT NULL,
@@ -175,10 +173,8 @@ std::expected<std::unique_ptr<BillingFile>, std::string> BillingFile::OpenForWri
   if (!file) return file;
   Database& database = (*file)->database();
   database.Exec("BEGIN IMMEDIATE");
-  if (database.QueryInt("PRAGMA user_version") == 0) database.Exec(kCreate);
-  (*file)->LoadHead();
-  if (!database.ok()) return std::unexpected(Explain(database));
-  return file;
+  if (database.QueryInt("PRAGMA user_version") == 0) database.Exec(ExpandTotals(kCreate));
+  return Check(std::move(*file));
 }
 
 std::expected<std::unique_ptr<BillingFile>, std::string> BillingFile::OpenForReading(
@@ -192,9 +188,26 @@ std::expected<std::unique_ptr<BillingFile>, std::string> BillingFile::OpenForRea
   database.Exec("BEGIN");
   // A command that was killed before its first commit leaves an empty file.
   if (database.QueryInt("PRAGMA user_version") == 0 && database.ok()) return nullptr;
-  (*file)->LoadHead();
+  return Check(std::move(*file));
+}
+
+// Check loads the head, and refuses entries of which this program does not know what they mean.
+std::expected<std::unique_ptr<BillingFile>, std::string> BillingFile::Check(
+    std::unique_ptr<BillingFile> file) {
+  Database& database = file->database();
+  file->LoadHead();
+  std::string known;
+  for (const std::string_view kind : kKindNames) {
+    known += (known.empty() ? "'" : ", '") + std::string(kind) + "'";
+  }
+  Statement unknown(database,
+                    "SELECT min(number), kind FROM entry WHERE kind NOT IN (" + known + ")");
+  const bool found = unknown.Step() && !unknown.IsNull(0);
   if (!database.ok()) return std::unexpected(Explain(database));
-  return file;
+  if (!found) return file;
+  return std::unexpected(database.path() + ": entry " + std::to_string(unknown.Int(0)) +
+                         " has the unknown kind \"" + EscapeText(unknown.Bytes(1)) +
+                         "\": it was changed by hand, or a newer release wrote it");
 }
 
 void BillingFile::LoadHead() {

@@ -21,8 +21,12 @@ namespace turnpike {
 enum class EntryKind : uint8_t {
   kUsage,       // usage of one account, region, transport and label in a period
   kCorrection,  // what such usage grew by after its period was closed
-  kInvoice,     // a rated line of an account's invoice; `detail` holds it
-  kClose,       // the end of a period: entries of it that come before this one are its whole
+  // A rated line of an account's invoice; `detail` holds it. With an original period it prices
+  // what was corrected there.
+  kInvoice,
+  // The end of a period: entries of it that come before this one are its whole, but for invoices
+  // of a month that was closed without rates.
+  kClose,
 };
 inline constexpr int kEntryKindCount = 4;
 
@@ -38,7 +42,7 @@ struct BillingEntry {
   int64_t number = 0;  // from 1, without a gap
   EntryKind kind = EntryKind::kUsage;
   std::string period;           // 2026-11: where it is billed
-  std::string original_period;  // of a correction: where the usage happened
+  std::string original_period;  // of a correction, or its price: where the usage happened
   int64_t original = 0;         // of a correction: the entry it corrects; 0 when there was none
   std::string account;          // the four names are bytes from outside
   std::string region;
@@ -93,6 +97,8 @@ class BillingFile {
   static std::expected<std::unique_ptr<BillingFile>, std::string> Open(const std::string& path,
                                                                        int flags,
                                                                        const std::string& vfs);
+  static std::expected<std::unique_ptr<BillingFile>, std::string> Check(
+      std::unique_ptr<BillingFile> file);
   void LoadHead();
 
   std::unique_ptr<Database> database_;

@@ -105,23 +105,34 @@ uint64_t CapBook::UsedBytes(const Cap& cap, const Month& month, uint32_t today) 
 std::map<const Cap*, Amount> CapBook::UsedMoney(const std::string& account, const Month& month,
                                                 WallTime now, CapJudgement& judgement) const {
   std::map<const Cap*, Amount> used;
+  // Of a month that cards cover in part, that part is priced: a cap that holds too little is better
+  // than none.
+  BillingPeriod period = BillingPeriodOf(now);
+  const BillingPeriod whole = period;
+  period.from = std::max(period.from, rates_->cards.front().effective_from);
+  period.to = std::min(period.to, rates_->cards.back().effective_to.value_or(period.to));
+  if (period != whole) {
+    judgement.errors.push_back(account + ": no card is in force during a part of " + whole.name +
+                               "; what is relayed then counts nothing");
+  }
+  if (period.from >= period.to) return used;
   std::vector<UsageRow> rows;
   for (const auto& [key, totals] : month.rows) {
     const auto& [bucket, region, transport, label] = key;
+    if (BucketStart(bucket) < period.from || BucketStart(bucket) >= period.to) continue;
     rows.push_back({bucket, region, transport, label, totals});
   }
   const uint32_t today = DayOf(BucketOf(now));
-  const auto invoice =
-      RateAccount(*rates_, BillingPeriodOf(now), account, std::move(rows),
-                  [&](const UsageRow& row, const Charge& charge) {
-                    for (const Cap& cap : caps_) {
-                      if (!cap.money || !Concerns(cap, account)) continue;
-                      if (cap.label && *cap.label != row.label) continue;
-                      if (cap.period == CapPeriod::kDay && DayOf(row.bucket) != today) continue;
-                      Amount& sum = used[&cap];
-                      sum = CheckedAdd(sum, charge.amount).value_or(sum);
-                    }
-                  });
+  const auto invoice = RateAccount(
+      *rates_, period, account, std::move(rows), [&](const UsageRow& row, const Charge& charge) {
+        for (const Cap& cap : caps_) {
+          if (!cap.money || !Concerns(cap, account)) continue;
+          if (cap.label && *cap.label != row.label) continue;
+          if (cap.period == CapPeriod::kDay && DayOf(row.bucket) != today) continue;
+          Amount& sum = used[&cap];
+          sum = CheckedAdd(sum, charge.amount).value_or(sum);
+        }
+      });
   if (!invoice) judgement.errors.push_back(account + ": " + invoice.error());
   return used;
 }

@@ -51,6 +51,9 @@ class CapBook {
   // checkpoint added. Accounts without a cap cost nothing.
   void Add(const std::string& account, const UsageRow& row);
 
+  // Forget takes back all usage that was added; what was logged stays known.
+  void Forget() { months_.clear(); }
+
   // Judge says what holds at `now`, and forgets months that are over.
   CapJudgement Judge(WallTime now);
 

@@ -26,8 +26,10 @@ struct Exact {
   std::string text;
 };
 
-// Cell is one value: nothing, bytes from outside, a count, an instant, named counts, or a decimal.
-using Cell = std::variant<std::monostate, std::string, uint64_t, WallTime, CountsByName, Exact>;
+// Cell is one value: nothing, bytes from outside, a count, one that may be negative, an instant,
+// named counts, or a decimal.
+using Cell =
+    std::variant<std::monostate, std::string, uint64_t, int64_t, WallTime, CountsByName, Exact>;
 
 // InTable says whether a table for people shows the column; CSV and JSON always do.
 enum class InTable : bool { kNo, kYes };
@@ -116,6 +118,18 @@ inline constexpr std::array<Column<ReportRow>, 15> kReportColumns = {{
      columns::WireBytes<Direction::kClientToPeer, ReportRow>},
     {"peer_to_client_wire_bytes", "the same with TURN framing on the client's leg", InTable::kNo,
      columns::WireBytes<Direction::kPeerToClient, ReportRow>},
+}};
+
+// kCostColumns follow when the report has rates.
+inline constexpr std::array<Column<std::pair<const Report*, const ReportRow*>>, 2> kCostColumns = {{
+    {"cost", "of the usage, not rounded; minimums and rounding stand on invoices alone",
+     InTable::kYes,
+     [](const auto& row) {
+       return Cell(Exact{
+           FormatAmount(row.second->cost, CurrencyDecimals(row.first->currency).value_or(2))});
+     }},
+    {"currency", "ISO 4217", InTable::kYes,
+     [](const auto& row) { return Cell(row.first->currency); }},
 }};
 
 // kSessionColumns are those of `turnpike usage sessions`.

@@ -31,12 +31,15 @@ Cell Cost(const FocusRow& row) { return Exact{FormatAmount(row.line->amount)}; }
 // UnitPrice: a minimum is one charge of its amount.
 Cell UnitPrice(const FocusRow& row) {
   if (columns::HasBytes(*row.line)) return Exact{FormatPrice(row.line->price)};
-  return row.line->kind == LineKind::kMinimum ? Cost(row) : Null();
+  if (row.line->kind != LineKind::kMinimum) return Null();
+  const Int128 amount = row.line->amount.value();
+  return Exact{FormatAmount(Amount(amount < 0 ? -amount : amount))};
 }
 
 Cell PricingQuantity(const FocusRow& row) {
   if (columns::HasBytes(*row.line)) return Exact{columns::Quantity(*row.line)};
-  return row.line->kind == LineKind::kMinimum ? Cell(uint64_t{1}) : Null();
+  if (row.line->kind != LineKind::kMinimum) return Null();
+  return row.line->amount.value() < 0 ? Cell(int64_t{-1}) : Cell(uint64_t{1});
 }
 
 Cell PricingUnit(const FocusRow& row) {
@@ -76,7 +79,7 @@ struct FocusColumn {
 };
 
 // THE table of the export. Scripts lean on names and order: add own columns at the end.
-constexpr std::array<FocusColumn, 43> kColumns = {{
+constexpr std::array<FocusColumn, 44> kColumns = {{
     {"BilledCost", Cost},
     {"EffectiveCost", Cost},
     {"ListCost", Cost},
@@ -89,10 +92,11 @@ constexpr std::array<FocusColumn, 43> kColumns = {{
     {"ChargePeriodStart", Of<&FocusRow::line, &InvoiceLine::from>},
     {"ChargePeriodEnd", Of<&FocusRow::line, &InvoiceLine::to>},
     {"ChargeCategory", ChargeCategory},
-    {"ChargeClass", [](const FocusRow&) { return Null(); }},
+    {"ChargeClass",
+     [](const FocusRow& row) { return row.line->corrects.empty() ? Null() : Text("Correction"); }},
     {"ChargeDescription", [](const FocusRow& row) { return Cell(DescribeLine(*row.line)); }},
     {"ChargeFrequency", ChargeFrequency},
-    {"ConsumedQuantity", IfUsage<[](const FocusRow& row) { return Cell(row.line->bytes); }>},
+    {"ConsumedQuantity", IfUsage<[](const FocusRow& row) { return columns::Bytes(*row.line); }>},
     {"ConsumedUnit", IfUsage<[](const FocusRow&) { return Text("B"); }>},
     {"PricingQuantity", PricingQuantity},
     {"PricingUnit", PricingUnit},
@@ -123,6 +127,10 @@ constexpr std::array<FocusColumn, 43> kColumns = {{
     {"x_AsOf", [](const FocusRow& row) { return Cell(row.scope->as_of); }},
     {"x_Complete",
      [](const FocusRow& row) { return Text(row.scope->complete ? "true" : "false"); }},
+    {"x_Corrects",
+     [](const FocusRow& row) {
+       return row.line->corrects.empty() ? Null() : Text(row.line->corrects);
+     }},
 }};
 
 }  // namespace

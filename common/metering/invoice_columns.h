@@ -23,7 +23,12 @@ inline bool HasBytes(const InvoiceLine& line) {
   return line.kind == LineKind::kUsage || line.kind == LineKind::kAllowance;
 }
 inline std::string Quantity(const InvoiceLine& line) {
-  return FormatDecimal(Int128{line.bytes}, RateUnitDecimals(line.unit));
+  const Int128 bytes{line.bytes};
+  return FormatDecimal(line.is_credit ? -bytes : bytes, RateUnitDecimals(line.unit));
+}
+// Bytes is a count; what a correction takes back is negative.
+inline Cell Bytes(const InvoiceLine& line) {
+  return line.is_credit ? Cell(-static_cast<int64_t>(line.bytes)) : Cell(line.bytes);
 }
 
 template <auto Member>
@@ -39,7 +44,7 @@ Cell OfUsage(const InvoiceRow& row) {
 }  // namespace columns
 
 // kInvoiceColumns are those of `turnpike usage invoice`.
-inline constexpr std::array<Column<InvoiceRow>, 17> kInvoiceColumns = {{
+inline constexpr std::array<Column<InvoiceRow>, 18> kInvoiceColumns = {{
     {"invoice_id", "period and account", InTable::kNo,
      [](const InvoiceRow& row) { return Cell(row.invoice->id); }},
     {"account", "who pays", InTable::kNo,
@@ -58,7 +63,7 @@ inline constexpr std::array<Column<InvoiceRow>, 17> kInvoiceColumns = {{
      columns::OfLine<&InvoiceLine::from>},
     {"to", "and the first instant after it", InTable::kNo, columns::OfLine<&InvoiceLine::to>},
     {"bytes", "priced", InTable::kYes,
-     columns::OfUsage<[](const InvoiceLine& line) { return line.bytes; }>},
+     columns::OfUsage<[](const InvoiceLine& line) { return columns::Bytes(line); }>},
     {"quantity", "the same in units", InTable::kYes,
      columns::OfUsage<[](const InvoiceLine& line) { return Exact{columns::Quantity(line)}; }>},
     {"unit", "GB is 10^9 bytes, MB 10^6", InTable::kYes,
@@ -73,6 +78,10 @@ inline constexpr std::array<Column<InvoiceRow>, 17> kInvoiceColumns = {{
      }},
     {"currency", "ISO 4217", InTable::kYes,
      [](const InvoiceRow& row) { return Cell(row.invoice->currency); }},
+    {"corrects", "the line of an earlier invoice that this one corrects", InTable::kNo,
+     [](const InvoiceRow& row) {
+       return row.line->corrects.empty() ? Cell(std::monostate{}) : Cell(row.line->corrects);
+     }},
 }};
 
 }  // namespace turnpike

@@ -1,10 +1,12 @@
 #include "common/metering/ledger.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/metering/backup.h"
 #include "common/metering/file.h"
 #include "common/metering/ledger_retention.h"
 #include "common/metering/ledger_schema.h"
@@ -26,7 +28,9 @@ struct Ledger::State {
   LedgerIdentity identity;
   LedgerOptions options;
   std::unique_ptr<LedgerWriter> writer;  // null after a failure, until the next call
+  std::unique_ptr<LedgerBackup> backup;  // of the writer's connection
   bool orphans_ended = false;
+  bool commit_in_doubt = false;  // one failed since the last that did not; it may be on the disk
   std::vector<BillableTotal> billable;
   std::vector<Committed> committed;  // by slot
   uint64_t set_aside = 0;
@@ -36,6 +40,10 @@ struct Ledger::State {
   }
   std::expected<void, std::string> OpenWriter();
   void Remember(const SlotSnapshot& snapshot);
+  void DropWriter() {
+    backup.reset();
+    writer.reset();
+  }
 };
 
 Ledger::Ledger(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -112,7 +120,8 @@ std::expected<CheckpointStats, std::string> Ledger::Write(SlotFile& slots, WallT
   state.Step("commit");
   if (!writer.Commit(as_of, closing && all_closed)) {
     std::string error = "cannot write " + writer.error();
-    state.writer.reset();
+    state.DropWriter();
+    state.commit_in_doubt = true;
     return std::unexpected(std::move(error));
   }
   state.orphans_ended = true;
@@ -122,6 +131,7 @@ std::expected<CheckpointStats, std::string> Ledger::Write(SlotFile& slots, WallT
   stats.as_of = as_of;
   stats.sessions = news.size();
   stats.growth = writer.TakeGrowth();
+  stats.growth_is_partial = std::exchange(state.commit_in_doubt, false);
   state.Step("settle");
   for (const SlotSnapshot& snapshot : news) {
     slots.Settle(snapshot);
@@ -136,23 +146,22 @@ std::expected<CheckpointStats, std::string> Ledger::Write(SlotFile& slots, WallT
   if (!writer.MaintainWal(closing)) {
     // What was committed stays; the WAL just grows until this heals.
     Log(LogLevel::kWarning, "ledger_wal_not_copied", {{"error", writer.error()}});
-    state.writer.reset();
+    state.DropWriter();
   } else if (closing) {
-    state.writer.reset();
+    state.DropWriter();
   }
   state.Step("done");
   return stats;
 }
 
-std::expected<std::vector<AccountUsage>, std::string> Ledger::UsageSince(WallTime from) {
+std::expected<void, std::string> Ledger::UsageSince(
+    WallTime from, const std::function<void(const AccountUsage&)>& visit) {
   if (auto ok = state_->OpenWriter(); !ok) return std::unexpected(ok.error());
-  auto usage = state_->writer->UsageSince(BucketOf(from));
-  if (!state_->writer->ok()) {
-    std::string error = "cannot read " + state_->writer->error();
-    state_->writer.reset();
-    return std::unexpected(std::move(error));
-  }
-  return usage;
+  state_->writer->UsageSince(BucketOf(from), visit);
+  if (state_->writer->ok()) return {};
+  std::string error = "cannot read " + state_->writer->error();
+  state_->DropWriter();
+  return std::unexpected(std::move(error));
 }
 
 std::expected<void, std::string> Ledger::Forget(WallTime erase_before, WallTime prune_before) {
@@ -163,8 +172,31 @@ std::expected<void, std::string> Ledger::Forget(WallTime erase_before, WallTime 
   PruneSessions(state.writer->database(), prune_before, kAtOnce);
   if (state.writer->ok()) return {};
   std::string error = "cannot write " + state.writer->error();
-  state.writer.reset();
+  state.DropWriter();
   return std::unexpected(std::move(error));
+}
+
+std::expected<void, std::string> Ledger::BeginBackup(const std::string& directory) {
+  State& state = *state_;
+  state.backup.reset();
+  if (auto ok = CheckBackupDirectory(directory); !ok) return ok;
+  const auto books =
+      BackUpBooks(std::filesystem::path(state.path).parent_path().string(), directory);
+  if (!books) return std::unexpected(books.error());
+  if (auto ok = state.OpenWriter(); !ok) return std::unexpected(ok.error());
+  auto backup = LedgerBackup::Begin(state.writer->database(), LedgerPath(directory));
+  if (!backup) return std::unexpected(backup.error());
+  state.backup = std::move(*backup);
+  return {};
+}
+
+std::expected<bool, std::string> Ledger::StepBackup() {
+  constexpr int kPages = 64;  // 256 KiB
+  State& state = *state_;
+  if (state.backup == nullptr) return std::unexpected("a failed checkpoint ended the backup");
+  auto done = state.backup->Step(kPages);
+  if (!done || *done) state.backup.reset();
+  return done;
 }
 
 const std::vector<BillableTotal>& Ledger::BillableTotals() const { return state_->billable; }

@@ -30,6 +30,9 @@ struct CheckpointStats {
   uint64_t sessions = 0;  // records written
   uint64_t freed_slots = 0;
   std::vector<AccountUsage> growth;  // what the buckets grew by
+  // An earlier checkpoint failed and may have been stored all the same: what it added is in no
+  // growth. UsageSince knows all.
+  bool growth_is_partial = false;
 };
 
 // LedgerOptions are for tests: a file system that fails, and a look at each step of a checkpoint.
@@ -72,15 +75,23 @@ class Ledger {
   // cleanly closed: until a server opens it again, its figures are complete.
   std::expected<CheckpointStats, std::string> Finish(SlotFile& slots, WallTime as_of);
 
-  // UsageSince reads all buckets from that of `from` on, as the last commit left them. It fails
-  // with a sentence.
-  std::expected<std::vector<AccountUsage>, std::string> UsageSince(WallTime from);
+  // UsageSince reads all buckets from that of `from` on, one after the other, as the last commit
+  // left them. It fails with a sentence, perhaps after some of them.
+  std::expected<void, std::string> UsageSince(
+      WallTime from, const std::function<void(const AccountUsage&)>& visit);
 
   // Forget takes username, addresses and drops out of sessions that ended before `erase_before`,
   // and whole sessions with their parts that ended before `prune_before`: a few hundred in one
   // transaction, so that no checkpoint waits for it: call it after each. Usage and sums stay. It
   // fails like Checkpoint does.
   std::expected<void, std::string> Forget(WallTime erase_before, WallTime prune_before);
+
+  // BeginBackup begins to copy the ledger, and copies the books of closed months, to `directory`
+  // (backup.h). StepBackup goes on with it, for a millisecond or so: call it between checkpoints,
+  // until it returns true. What is committed meanwhile is in the copy. A failed checkpoint also
+  // ends the backup, and the next step says so. Both fail with a sentence.
+  std::expected<void, std::string> BeginBackup(const std::string& directory);
+  std::expected<bool, std::string> StepBackup();
 
   // BillableTotals lists the sums per account and region that are committed, in the order in which
   // accounts first appeared: a cap on the number of metric series then always cuts the same ones.

@@ -202,9 +202,9 @@ std::vector<AccountUsage> LedgerWriter::TakeGrowth() {
   return usage;
 }
 
-std::vector<AccountUsage> LedgerWriter::UsageSince(BucketIndex first) {
+void LedgerWriter::UsageSince(BucketIndex first,
+                              const std::function<void(const AccountUsage&)>& visit) {
   const auto names = AccountNames();
-  std::vector<AccountUsage> usage;
   Statement find(*database_, "SELECT bucket, account, region, transport, label, " + EachTotal() +
                                  " FROM usage_bucket WHERE bucket >= ?");
   find.Bind(first.value());
@@ -212,11 +212,10 @@ std::vector<AccountUsage> LedgerWriter::UsageSince(BucketIndex first) {
     Sums sums{};
     for (size_t i = 0; i < sums.size(); ++i) sums[i] = find.Total(static_cast<int>(i) + 5);
     const auto name = names.find(find.Int(1));
-    usage.push_back({name == names.end() ? std::string() : std::string(name->second),
-                     {BucketIndex(static_cast<uint32_t>(find.Int(0))), find.Bytes(2), find.Bytes(3),
-                      find.Bytes(4), FromSums(sums)}});
+    visit({name == names.end() ? std::string() : std::string(name->second),
+           {BucketIndex(static_cast<uint32_t>(find.Int(0))), find.Bytes(2), find.Bytes(3),
+            find.Bytes(4), FromSums(sums)}});
   }
-  return usage;
 }
 
 bool LedgerWriter::Commit(WallTime as_of, bool closing) {

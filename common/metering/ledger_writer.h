@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -58,7 +59,7 @@ class LedgerWriter {
   std::vector<AccountUsage> TakeGrowth();
 
   // UsageSince reads the buckets from `first` on; look at ok().
-  std::vector<AccountUsage> UsageSince(BucketIndex first);
+  void UsageSince(BucketIndex first, const std::function<void(const AccountUsage&)>& visit);
 
   // Totals lists the sums per account and region, by account in the order of first appearance. They
   // are committed ones only outside of a transaction.

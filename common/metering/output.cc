@@ -62,17 +62,30 @@ void WriteReport(const Report& report, ReportFormat format, std::ostream& out) {
   const auto shown = ShownColumns(report.by);
   std::vector<OutputColumn> columns;
   for (const auto* column : shown) columns.push_back({column->name, column->in_table});
+  const bool has_costs = !report.currency.empty();
+  if (has_costs) {
+    for (const auto& column : kCostColumns) columns.push_back({column.name, column.in_table});
+  }
   const auto writer = MakeRowWriter(format, out);
   writer->Begin(report.scope, std::move(columns));
   OutputTotal total;
   std::vector<Cell> cells;
+  Amount cost;
   for (const ReportRow& row : report.rows) {
     cells.clear();
     for (const auto* column : shown) cells.push_back(column->value(row));
+    if (has_costs) {
+      for (const auto& column : kCostColumns) cells.push_back(column.value({&report, &row}));
+      cost = CheckedAdd(cost, row.cost).value_or(cost);
+    }
     writer->Row(cells);
     ++total.rows;
     total.sessions += row.sessions;
     total.billable_bytes += row.totals.billable_bytes();
+  }
+  if (has_costs) {
+    total.more = ", " + FormatAmount(cost, CurrencyDecimals(report.currency).value_or(2)) + " " +
+                 report.currency;
   }
   writer->End(total);
 }

@@ -31,6 +31,7 @@ struct OutputTotal {
   uint64_t rows = 0;
   uint64_t sessions = 0;
   uint64_t billable_bytes = 0;
+  std::string more = {};     // after sessions and bytes
   std::string summary = {};  // if not empty, what stands there instead of sessions and bytes
 };
 

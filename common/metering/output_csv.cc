@@ -25,6 +25,7 @@ struct FieldOf {
   std::string operator()(std::monostate) const { return ""; }
   std::string operator()(const std::string& text) const { return Field(text); }
   std::string operator()(uint64_t count) const { return std::to_string(count); }
+  std::string operator()(int64_t count) const { return std::to_string(count); }
   std::string operator()(WallTime time) const { return FormatRfc3339(time); }
   std::string operator()(const Exact& number) const { return number.text; }
   std::string operator()(const CountsByName& counts) const {

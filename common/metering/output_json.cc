@@ -12,6 +12,7 @@ struct ToJson {
   Json operator()(std::monostate) const { return nullptr; }
   Json operator()(const std::string& text) const { return PlainText(text); }
   Json operator()(uint64_t count) const { return count; }
+  Json operator()(int64_t count) const { return count; }
   Json operator()(WallTime time) const { return FormatRfc3339(time); }
   Json operator()(const Exact& number) const { return number.text; }
   Json operator()(const CountsByName& counts) const {

@@ -23,6 +23,7 @@ struct ToShown {
   Shown operator()(const std::string& text) const { return {EscapeText(text)}; }
   // Plain digits: they are copied into other programs more often than they are read.
   Shown operator()(uint64_t count) const { return {std::to_string(count), true}; }
+  Shown operator()(int64_t count) const { return {std::to_string(count), true}; }
   Shown operator()(WallTime time) const {
     return {FormatRfc3339(std::chrono::floor<std::chrono::seconds>(time))};
   }
@@ -88,7 +89,8 @@ class TableWriter : public RowWriter {
   static std::string Sums(const OutputTotal& total) {
     return fmt::format("total: {} {}, {} billable bytes ({})", total.sessions,
                        total.sessions == 1 ? "session" : "sessions", total.billable_bytes,
-                       Bytes(total.billable_bytes));
+                       Bytes(total.billable_bytes)) +
+           total.more;
   }
 
   static std::string Bound(const std::optional<WallTime>& time, const char* open) {

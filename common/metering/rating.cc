@@ -41,6 +41,26 @@ struct Piece {
 // LineKey orders lines; tier 0 is the allowance.
 using LineKey = std::tuple<const RateCard*, std::string_view, std::string_view, uint32_t>;
 
+// LineOf makes a line that is for the whole period.
+InvoiceLine LineOf(const Invoice& invoice, LineKind kind, std::string sku_price_id) {
+  InvoiceLine line;
+  line.id = invoice.id + "/" + std::string(LineKindName(kind));
+  line.kind = kind;
+  line.sku_price_id = std::move(sku_price_id);
+  line.from = invoice.period.from;
+  line.to = invoice.period.to;
+  return line;
+}
+
+void AddRounding(Invoice& invoice) {
+  const Amount rounded = RoundHalfEven(invoice.total, invoice.decimals);
+  if (rounded == invoice.total) return;
+  InvoiceLine line = LineOf(invoice, LineKind::kRounding, "rounding");
+  line.amount = Amount(rounded.value() - invoice.total.value());
+  invoice.total = rounded;
+  invoice.lines.push_back(std::move(line));
+}
+
 class Rater {
  public:
   Rater(const RateTable& table, const BillingPeriod& period, const std::string& account,
@@ -48,7 +68,7 @@ class Rater {
       : table_(table), period_(period), rows_(rows), visitor_(visitor) {
     invoice_.account = account;
     invoice_.period = period;
-    invoice_.id = period.name + "/" + EncodeName(account);
+    invoice_.id = InvoiceId(period, account);
     invoice_.currency = table.currency;
     invoice_.decimals = CurrencyDecimals(table.currency).value_or(2);
   }
@@ -63,7 +83,7 @@ class Rater {
     }
     for (const Piece& piece : pieces_) Price(piece);
     AddMinimum();
-    AddRounding();
+    AddRounding(invoice_);
     if (!error_.empty()) return std::unexpected(error_);
     return std::move(invoice_);
   }
@@ -210,23 +230,8 @@ class Rater {
     invoice_.lines.push_back(std::move(line));
   }
 
-  void AddRounding() {
-    const Amount rounded = RoundHalfEven(invoice_.total, invoice_.decimals);
-    if (rounded == invoice_.total) return;
-    InvoiceLine line = WholePeriodLine(LineKind::kRounding, "rounding");
-    line.amount = Amount(rounded.value() - invoice_.total.value());
-    invoice_.total = rounded;
-    invoice_.lines.push_back(std::move(line));
-  }
-
   InvoiceLine WholePeriodLine(LineKind kind, std::string sku_price_id) const {
-    InvoiceLine line;
-    line.id = invoice_.id + "/" + std::string(LineKindName(kind));
-    line.kind = kind;
-    line.sku_price_id = std::move(sku_price_id);
-    line.from = period_.from;
-    line.to = period_.to;
-    return line;
+    return LineOf(invoice_, kind, std::move(sku_price_id));
   }
 
   const RateTable& table_;
@@ -247,11 +252,11 @@ class Rater {
 }  // namespace
 
 std::expected<BillingPeriod, std::string> ParseBillingPeriod(std::string_view text) {
-  const auto first = ParseDate(std::string(text) + "-01");
-  if (text.size() != 7 || !first) {
-    return std::unexpected("\"" + EscapeText(text) + "\" is not a month; write it like 2026-11");
+  if (const auto first = ParseDate(std::string(text) + "-01"); first && *first >= WallTime()) {
+    BillingPeriod period = BillingPeriodOf(*first);
+    if (period.name == text) return period;
   }
-  return BillingPeriodOf(*first);
+  return std::unexpected("\"" + EscapeText(text) + "\" is not a month; write it like 2026-11");
 }
 
 BillingPeriod BillingPeriodOf(WallTime time) {
@@ -274,6 +279,12 @@ std::string_view LineKindName(LineKind kind) {
 }
 
 std::string DescribeLine(const InvoiceLine& line) {
+  if (!line.corrects.empty()) {
+    InvoiceLine corrected = line;
+    corrected.corrects.clear();
+    return "Correction of " + line.corrects.substr(0, line.corrects.find('/')) + ": " +
+           DescribeLine(corrected);
+  }
   const std::string transfer = "Data transfer, " + line.region + ", " + line.transport;
   switch (line.kind) {
     case LineKind::kUsage:
@@ -286,6 +297,30 @@ std::string DescribeLine(const InvoiceLine& line) {
       break;
   }
   return "Rounding of the total";
+}
+
+std::string InvoiceId(const BillingPeriod& period, std::string_view account) {
+  return period.name + "/" + EncodeName(account);
+}
+
+std::expected<Invoice, std::string> AddCorrections(Invoice invoice,
+                                                   std::vector<InvoiceLine> corrections) {
+  if (corrections.empty()) return invoice;
+  if (!invoice.lines.empty() && invoice.lines.back().kind == LineKind::kRounding) {
+    invoice.total = Amount(invoice.total.value() - invoice.lines.back().amount.value());
+    invoice.lines.pop_back();
+  }
+  for (InvoiceLine& line : corrections) {
+    const auto sum = CheckedAdd(invoice.total, line.amount);
+    if (!sum || sum->value() >= kLargestAmount || sum->value() <= -kLargestAmount) {
+      return std::unexpected("cannot correct " + invoice.id + ": more money than 10^20 " +
+                             invoice.currency);
+    }
+    invoice.total = *sum;
+    invoice.lines.push_back(std::move(line));
+  }
+  AddRounding(invoice);
+  return invoice;
 }
 
 std::expected<Invoice, std::string> RateAccount(const RateTable& table, const BillingPeriod& period,

@@ -39,8 +39,8 @@ struct BillingPeriod {
   friend bool operator==(const BillingPeriod&, const BillingPeriod&) = default;
 };
 
-// ParseBillingPeriod reads `2026-11`; it fails with a sentence. BillingPeriodOf returns the month
-// that holds `time`.
+// ParseBillingPeriod reads `2026-11`, from 1970 on; it fails with a sentence. BillingPeriodOf
+// returns the month that holds `time`.
 std::expected<BillingPeriod, std::string> ParseBillingPeriod(std::string_view text);
 BillingPeriod BillingPeriodOf(WallTime time);
 
@@ -67,6 +67,10 @@ struct InvoiceLine {
   RateUnit unit = RateUnit::kGb;
   Price price;
   Amount amount;
+  // Of a correction: the line of an earlier invoice that it adds to, or takes back from. `from` and
+  // `to` are then those of that line. `is_credit` says that `bytes` are taken back.
+  std::string corrects;
+  bool is_credit = false;
 
   friend bool operator==(const InvoiceLine&, const InvoiceLine&) = default;
 };
@@ -76,7 +80,8 @@ struct InvoiceLine {
 std::string DescribeLine(const InvoiceLine& line);
 
 // Invoice is what an account pays for a period. Lines are in the order of cards, regions,
-// transports and tiers, then minimum, then rounding; their amounts add up to `total`.
+// transports and tiers, then minimum, corrections of earlier periods and rounding; their amounts
+// add up to `total`.
 struct Invoice {
   std::string id;  // 2026-11/acme
   std::string account;
@@ -84,9 +89,17 @@ struct Invoice {
   std::string currency;
   int decimals = 2;  // of the currency
   std::vector<InvoiceLine> lines;
-  uint64_t bytes = 0;  // of all lines
+  uint64_t bytes = 0;  // of all lines but corrections
   Amount total;        // rounded
 };
+
+// InvoiceId is `2026-11/acme`, the id of an account's invoice of a period.
+std::string InvoiceId(const BillingPeriod& period, std::string_view account);
+
+// AddCorrections adds lines that correct earlier invoices to `invoice`, and rounds its total anew.
+// It fails with a sentence when the total is beyond 10^20 units of the currency.
+std::expected<Invoice, std::string> AddCorrections(Invoice invoice,
+                                                   std::vector<InvoiceLine> corrections);
 
 // Charge is a part of a row that has one price: what a report needs to spread prices over groups.
 struct Charge {

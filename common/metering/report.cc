@@ -4,8 +4,11 @@
 #include <map>
 #include <memory>
 
+#include "common/metering/rate_card.h"
 #include "common/metering/reading.h"
+#include "common/metering/report_costs.h"
 #include "common/metering/report_groups.h"
+#include "common/metering/totals_sql.h"
 
 namespace turnpike {
 namespace {
@@ -18,17 +21,13 @@ constexpr std::array<std::string_view, kReportKeyCount> kKeys = {
 // Buckets ?1 to ?2. Every query has the same columns: bucket, account, region, transport, label,
 // edge, sessions, the six totals.
 constexpr const char* kUsage = R"sql(
-SELECT bucket, account, region, transport, label, NULL, sessions,
-  client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes,
-  peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets
+SELECT bucket, account, region, transport, label, NULL, sessions, {$}
 FROM usage_bucket WHERE bucket >= ?1 AND bucket < ?2
 )sql";
 
 // By edge: what sessions relayed, where they started, and what is left of those not kept.
 constexpr const char* kEdgeParts = R"sql(
-SELECT bucket, account, region, transport, label, edge, 0,
-  p.client_to_peer_bytes, p.peer_to_client_bytes, p.client_to_peer_wire_bytes,
-  p.peer_to_client_wire_bytes, p.client_to_peer_packets, p.peer_to_client_packets
+SELECT bucket, account, region, transport, label, edge, 0, {p.$}
 FROM usage_part AS p JOIN session ON session.key = p.session JOIN boot ON boot.key = boot
 WHERE bucket >= ?1 AND bucket < ?2
 )sql";
@@ -38,23 +37,19 @@ FROM session JOIN boot ON boot.key = boot
 WHERE started_at >= ?1 * 900000000 AND started_at < ?2 * 900000000
 )sql";
 constexpr const char* kEdgePruned = R"sql(
-SELECT bucket, account, region, transport, label, edge, sessions,
-  client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes,
-  peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets
+SELECT bucket, account, region, transport, label, edge, sessions, {$}
 FROM usage_pruned JOIN boot ON boot.key = boot WHERE bucket >= ?1 AND bucket < ?2
 )sql";
 
 constexpr const char* kSessions = R"sql(
 SELECT session.key, session.id, node, edge, account.name, region, username, label, transport,
   client_address, relayed_address, started_at, ended_at, close_reason,
-  part.a, part.b, part.c, part.d, part.e, part.f
+  {part.$}
 FROM session
 JOIN boot ON boot.key = session.boot
 JOIN account ON account.key = session.account
 LEFT JOIN (
-  SELECT session, sum(client_to_peer_bytes) AS a, sum(peer_to_client_bytes) AS b,
-    sum(client_to_peer_wire_bytes) AS c, sum(peer_to_client_wire_bytes) AS d,
-    sum(client_to_peer_packets) AS e, sum(peer_to_client_packets) AS f
+  SELECT session, {sum($) AS $}
   FROM usage_part WHERE bucket >= ?1 AND bucket < ?2 GROUP BY session
 ) AS part ON part.session = session.key
 WHERE (part.session IS NOT NULL OR
@@ -124,7 +119,7 @@ class Progress {
 void AddUsage(Database& database, const char* sql, const ReadingBounds& bounds,
               const std::map<int64_t, std::string>& accounts, ReportGroups& groups,
               Progress* progress) {
-  Statement usage(database, sql);
+  Statement usage(database, ExpandTotals(sql));
   usage.Bind(bounds.first_bucket, bounds.end_bucket);
   while (usage.Step()) {
     const int64_t bucket = usage.Int(0);
@@ -179,6 +174,12 @@ std::expected<Period, std::string> ParsePeriod(const std::string& from, const st
 std::expected<Report, std::string> UsageReport(const ReportQuery& query) {
   Report report;
   report.by = query.by;
+  const bool by_edge = std::ranges::count(query.by, ReportKey::kEdge) != 0;
+  if (by_edge && query.rates != nullptr) {
+    return std::unexpected(
+        "usage by edge has no price: rates price 15-minute buckets, which know "
+        "no edge; leave out --rates, or edge in --by");
+  }
   const auto opened = BeginReading(query.directory, query.period, report.scope);
   if (!opened) return std::unexpected(opened.error());
   Database& database = **opened;
@@ -187,13 +188,17 @@ std::expected<Report, std::string> UsageReport(const ReportQuery& query) {
   while (names.Step()) accounts[names.Int(0)] = names.Bytes(1);
   const ReadingBounds bounds(query.period);
   ReportGroups groups(query.by, query.zone);
-  if (std::ranges::count(query.by, ReportKey::kEdge) == 0) {
+  if (!by_edge) {
     AddUsage(database, kUsage, bounds, accounts, groups, nullptr);
   } else {
     Progress progress(database, query, bounds);
     AddUsage(database, kEdgeParts, bounds, accounts, groups, &progress);
     AddUsage(database, kEdgeStarts, bounds, accounts, groups, nullptr);
     AddUsage(database, kEdgePruned, bounds, accounts, groups, nullptr);
+  }
+  if (query.rates != nullptr) {
+    if (auto ok = AddCosts(database, query, groups); !ok) return std::unexpected(ok.error());
+    report.currency = query.rates->currency;
   }
   if (!database.ok()) return std::unexpected("cannot read " + database.error());
   report.rows = groups.Take();
@@ -207,7 +212,7 @@ std::expected<void, std::string> SessionsReport(const SessionQuery& query,
   if (!opened) return std::unexpected(opened.error());
   Database& database = **opened;
   if (!visitor.begin(scope)) return {};
-  Statement sessions(database, kSessions);
+  Statement sessions(database, ExpandTotals(kSessions));
   Statement drops(database, "SELECT reason, packets FROM session_drop WHERE session = ?");
   const ReadingBounds bounds(query.period);
   sessions.Bind(bounds.first_bucket, bounds.end_bucket, bounds.from, bounds.to);

@@ -15,10 +15,13 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/metering/money.h"
 #include "common/metering/time_zone.h"
 #include "common/metering/usage.h"
 
 namespace turnpike {
+
+struct RateTable;
 
 // ReportKey is what a usage report can be grouped by.
 // Buckets have no edge: a report by edge reads the parts of sessions, which takes longer and
@@ -59,6 +62,8 @@ struct ReportQuery {
   Period period;
   std::vector<ReportKey> by = {ReportKey::kAccount, ReportKey::kRegion};
   TimeZone zone = {};  // of days and months
+  // When set, rows get a cost: not by edge, as rates price buckets.
+  const RateTable* rates = nullptr;
   // Called now and then while parts are read, with a share from 0 to 100.
   std::function<void(int percent)> progress = {};
 };
@@ -76,6 +81,7 @@ struct ReportRow {
   std::string edge;
   uint64_t sessions = 0;
   UsageTotals totals;
+  Amount cost;  // with rates: of these bytes, exactly, as the month's invoice prices them
 };
 
 // Report is a whole usage report; rows are in the order of their keys.
@@ -83,6 +89,7 @@ struct Report {
   ReportScope scope;
   std::vector<ReportKey> by;
   std::vector<ReportRow> rows;
+  std::string currency;  // of costs; empty without rates
 };
 
 // UsageReport reads the buckets of `query`, or parts where it groups by edge. It fails with a

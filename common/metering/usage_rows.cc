@@ -2,14 +2,13 @@
 
 #include "common/base/log.h"
 #include "common/metering/reading.h"
+#include "common/metering/totals_sql.h"
 
 namespace turnpike {
 namespace {
 
 constexpr const char* kRows = R"sql(
-SELECT bucket, account, region, transport, label,
-  client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes,
-  peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets
+SELECT bucket, account, region, transport, label, {$}
 FROM usage_bucket
 WHERE bucket >= ?1 AND bucket < ?2 AND (?3 IS NULL OR account = ?3)
   AND (client_to_peer_wire_bytes <> 0 OR peer_to_client_wire_bytes <> 0)
@@ -22,7 +21,15 @@ std::expected<UsageRows, std::string> ReadUsageRows(const std::string& ledger, c
   UsageRows usage;
   const auto opened = BeginReading(ledger, period, usage.scope);
   if (!opened) return std::unexpected(opened.error());
-  Database& database = **opened;
+  auto accounts = ReadUsageRows(**opened, period, account);
+  if (!accounts) return std::unexpected(accounts.error());
+  usage.accounts = std::move(*accounts);
+  return usage;
+}
+
+std::expected<std::map<std::string, std::vector<UsageRow>>, std::string> ReadUsageRows(
+    Database& database, const Period& period, const std::optional<std::string>& account) {
+  std::map<std::string, std::vector<UsageRow>> usage;
   // Rows come in the order of buckets, so every row looks for its account: by number, not by name.
   std::map<int64_t, std::vector<UsageRow>*> by_key;
   std::optional<int64_t> only;
@@ -31,13 +38,13 @@ std::expected<UsageRows, std::string> ReadUsageRows(const std::string& ledger, c
     const std::string name = accounts.Bytes(1);
     if (account && name != *account) continue;
     if (account) only = accounts.Int(0);
-    by_key[accounts.Int(0)] = &usage.accounts[name];
+    by_key[accounts.Int(0)] = &usage[name];
   }
   if (database.ok() && account && !only) {
     return std::unexpected("the ledger knows no account \"" + EscapeText(*account) +
                            "\"; `turnpike usage report --by account` lists those it knows");
   }
-  Statement rows(database, kRows);
+  Statement rows(database, ExpandTotals(kRows));
   const ReadingBounds bounds(period);
   rows.Bind(bounds.first_bucket, bounds.end_bucket);
   if (only) rows.BindOne(3, *only);
@@ -52,7 +59,7 @@ std::expected<UsageRows, std::string> ReadUsageRows(const std::string& ledger, c
     row.totals = ReadTotals(rows, 5);
   }
   if (!database.ok()) return std::unexpected("cannot read " + database.error());
-  std::erase_if(usage.accounts, [](const auto& item) { return item.second.empty(); });
+  std::erase_if(usage, [](const auto& item) { return item.second.empty(); });
   return usage;
 }
 

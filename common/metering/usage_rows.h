@@ -9,6 +9,7 @@
 
 #include "common/metering/rating.h"
 #include "common/metering/report.h"
+#include "common/metering/sqlite.h"
 
 namespace turnpike {
 
@@ -23,5 +24,9 @@ struct UsageRows {
 // that names the file, and when the ledger has never seen `account`.
 std::expected<UsageRows, std::string> ReadUsageRows(const std::string& ledger, const Period& period,
                                                     const std::optional<std::string>& account);
+
+// ReadUsageRows reads the same within the caller's transaction.
+std::expected<std::map<std::string, std::vector<UsageRow>>, std::string> ReadUsageRows(
+    Database& database, const Period& period, const std::optional<std::string>& account);
 
 }  // namespace turnpike

@@ -10,21 +10,16 @@
 
 #include "common/base/log.h"
 #include "common/metering/split.h"
+#include "common/metering/totals_sql.h"
 #include "common/metering/usage.h"
 
 namespace turnpike {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNames = {"client_to_peer_bytes",
-                                                    "peer_to_client_bytes",
-                                                    "client_to_peer_wire_bytes",
-                                                    "peer_to_client_wire_bytes",
-                                                    "client_to_peer_packets",
-                                                    "peer_to_client_packets",
-                                                    "sessions"};
-constexpr std::string_view kTotals =
-    "client_to_peer_bytes, peer_to_client_bytes, client_to_peer_wire_bytes, "
-    "peer_to_client_wire_bytes, client_to_peer_packets, peer_to_client_packets";
+// NameOf names what is counted: the six totals, and the sessions that started.
+std::string NameOf(size_t i) {
+  return i < kTotalsColumns.size() ? std::string(kTotalsColumns[i]) : "sessions";
+}
 
 // Counts are the six totals and the sessions that started.
 using Counts = std::array<uint64_t, 7>;
@@ -79,7 +74,7 @@ class Verifier {
     sessions_.reserve(total);
     Statement rows(database_,
                    "SELECT session.key, account, region, transport, label, started_at, " +
-                       std::string(kTotals) + " FROM session JOIN boot ON boot.key = session.boot");
+                       EachTotal() + " FROM session JOIN boot ON boot.key = session.boot");
     while (rows.Step()) {
       if (sessions_.size() % 50'000 == 0) Progress("sessions", sessions_.size(), total);
       Session& session = sessions_[rows.Int(0)];
@@ -126,9 +121,8 @@ class Verifier {
         const WallTime start{std::chrono::microseconds(index * 900'000'000)};
         check.ok = false;
         check.text = "bucket " + FormatRfc3339(start) + " of " + Name(group) +
-                     ": usage_bucket has " + std::string(kNames[i]) + " " +
-                     std::to_string(have[i]) + ", its sessions add up to " +
-                     std::to_string(want[i]);
+                     ": usage_bucket has " + NameOf(i) + " " + std::to_string(have[i]) +
+                     ", its sessions add up to " + std::to_string(want[i]);
         return;
       }
     }
@@ -136,14 +130,12 @@ class Verifier {
 
   VerifyCheck CompareBuckets() {
     VerifyCheck check{"buckets", true, ""};
-    Statement parts(database_, "SELECT bucket, session, " + std::string(kTotals) +
+    Statement parts(database_, "SELECT bucket, session, " + EachTotal() +
                                    " FROM usage_part ORDER BY bucket, session");
-    Statement pruned(database_, "SELECT bucket, account, region, transport, label, " +
-                                    std::string(kTotals) +
+    Statement pruned(database_, "SELECT bucket, account, region, transport, label, " + EachTotal() +
                                     ", sessions FROM usage_pruned JOIN boot ON boot.key = boot "
                                     "ORDER BY bucket");
-    Statement stored(database_, "SELECT bucket, account, region, transport, label, " +
-                                    std::string(kTotals) +
+    Statement stored(database_, "SELECT bucket, account, region, transport, label, " + EachTotal() +
                                     ", sessions FROM usage_bucket ORDER BY bucket");
     bool has_part = parts.Step();
     bool has_pruned = pruned.Step();
@@ -204,7 +196,7 @@ class Verifier {
       std::copy_n(bytes.begin(), std::min(bytes.size(), id.size()), id.begin());
     }
     check.ok = false;
-    check.text = "session " + FormatSessionId(id) + ": it has " + std::string(kNames[i]) + " " +
+    check.text = "session " + FormatSessionId(id) + ": it has " + NameOf(i) + " " +
                  std::to_string(session.total[i]) + ", its parts add up to " +
                  std::to_string(session.parts[i]);
     return check;
@@ -225,7 +217,7 @@ class Verifier {
         if (rows.Total(2 + i) == rows.Total(4 + i)) continue;
         check.ok = false;
         check.text = "account " + accounts_[rows.Int(0)] + ", region " + EscapeText(rows.Bytes(1)) +
-                     ": usage_total has " + std::string(kNames[static_cast<size_t>(i)]) + " " +
+                     ": usage_total has " + NameOf(static_cast<size_t>(i)) + " " +
                      std::to_string(rows.Total(4 + i)) + ", its buckets add up to " +
                      std::to_string(rows.Total(2 + i));
       }

@@ -92,8 +92,56 @@ TEST_CASE("an invoice of a closed month says what came later, and a month its co
     CHECK(Has(RunTurnpike(invoice + "2026-10"), was));
     CHECK(Has(RunTurnpike("usage focus" + options + "2026-10"), was));
     CHECK(Has(RunTurnpike(invoice + "2026-11"),
-              "by 11 bytes are booked into 2026-11 and are not priced") == corrected);
+              "by 11 bytes are booked into 2026-11 without a price") == corrected);
   }
+}
+
+TEST_CASE("what came late to an invoiced month stands priced on the next invoice") {
+  BillingWorld world;
+  world.Use("acme", 1'500'000'000, "2026-10-20");
+  world.Now("2026-11-05");
+  const TempFile rates(
+      "currency: EUR\nseller: {name: Example}\ncards:\n"
+      "  - {id: a, effective_from: 2026-01-01, prices: [{price: 0.40}]}\n");
+  const std::string options = " --ledger " + world.directory.path() + " --rates " + rates.path();
+  REQUIRE(RunTurnpike("usage close 2026-10" + options).status == 0);
+  world.Use("acme", 250'000'000, "2026-10-21");
+  world.Now("2026-11-06");
+  CHECK(Has(RunTurnpike("usage correct" + options), "1 corrections, 250000000 billable bytes, 1 "));
+  const Result next = RunTurnpike("usage invoice --account acme --period 2026-11" + options);
+  CHECK(next.status == 0);
+  CHECK_FALSE(Has(next, "warning"));
+  CHECK(Has(next, "2026-11/acme/correction/2026-10/acme/a/us1/udp/tier-1"));
+  CHECK(Has(next, "total: 0.10 EUR"));
+  const Result closed = RunTurnpike("usage invoice --account acme --period 2026-10" + options);
+  CHECK(Has(closed, "2026-10 is closed: these are the amounts of its close"));
+  CHECK(Has(closed, "total: 0.60 EUR"));
+  CHECK(Has(RunTurnpike("usage focus --period 2026-11" + options), ",Usage,Correction,"));
+  const Result explained =
+      RunTurnpike("usage explain 2026-11/acme/correction/2026-10/acme/a/us1/udp/tier-1" + options);
+  CHECK(explained.status == 0);
+  CHECK(Has(explained, "is what came late to 2026-10/acme/a/us1/udp/tier-1, whose sessions these"));
+  CHECK(Has(explained, "the sessions add up to the line"));
+  CHECK(Has(RunTurnpike("usage report --by account" + options), ", 0.70 EUR\n"));
+}
+
+TEST_CASE("a ledger is backed up beside its server, and the copy is a ledger") {
+  BillingWorld world;
+  world.Use("acme", 100, "2026-10-20");
+  world.Now("2026-11-05");
+  const TempDirectory parent;
+  const std::string ledger = " --ledger " + world.directory.path();
+  REQUIRE(RunTurnpike("usage close 2026-10" + ledger).status == 0);
+  const std::string copy = parent.file("made/for/it");
+  const Result result = RunTurnpike("usage backup" + ledger + " -o " + copy);
+  CHECK_MESSAGE(result.status == 0, result.out);
+  CHECK(Has(result, "as of: 2026-11-05T00:00:00Z, with the books of closed months\n"));
+  CHECK(Has(RunTurnpike("usage verify --ledger " + copy), "1 closed periods"));
+  CHECK(RunTurnpike("usage reconcile --ledger " + copy + " --with " + world.directory.path())
+            .status == 0);
+  CHECK(RunTurnpike("usage backup" + ledger + " -o " + copy).status == 0);
+  CHECK(Has(RunTurnpike("usage backup" + ledger + " -o " + world.directory.path()),
+            "is a server's metering directory"));
 }
 
 TEST_CASE("a month is closed with its invoices") {
@@ -109,7 +157,7 @@ TEST_CASE("a month is closed with its invoices") {
   CHECK(result.status == 1);
   result = RunTurnpike(close);
   CHECK_MESSAGE(result.status == 0, result.out);
-  CHECK(Has(result, "1500000000 billable bytes, 1 invoices\n"));
+  CHECK(Has(result, "1500000000 billable bytes, 1 invoices, 0 priced lines"));
   CHECK(Has(RunTurnpike("usage verify --ledger " + world.directory.path()), "ok    chain"));
 }
 
@@ -155,6 +203,10 @@ TEST_CASE("a ledger is held against metrics and against another ledger") {
   result = RunTurnpike(command + " --prometheus " + wrong.path());
   CHECK(result.status == 1);
   CHECK(Has(result, "acme\tus1\tclient_to_peer\t100\t90\t+10\n"));
+  const TempFile hostile(
+      "turn_billable_bytes_total{account=\"\x1b[31m\",region=\"\\\\x5C\",direction=\"x\"} 5\n");
+  CHECK(Has(RunTurnpike(command + " --prometheus " + hostile.path()),
+            "\\x1B[31m\t\\x5C\tx\t0\t5\t-5\n"));
   CHECK(RunTurnpike(command + " --with " + world.directory.path()).status == 0);
   CHECK(Has(RunTurnpike(command), "name one of --prometheus and --with"));
   CHECK(Has(RunTurnpike(command + " --prometheus /nowhere"), "cannot read /nowhere"));

@@ -1,5 +1,6 @@
 #include "tools/load/plan.h"
 
+#include <algorithm>
 #include <charconv>
 #include <numeric>
 
@@ -46,7 +47,8 @@ std::expected<TransportMix, std::string> ParseTransportMix(std::string_view text
     const size_t comma = std::min(text.find(','), text.size());
     const std::string_view part = text.substr(0, comma);
     text.remove_prefix(std::min(comma + 1, text.size()));
-    const size_t equals = std::min(part.find('='), part.size());
+    // Not part.find: g++ 12 believes it can run past the end, in optimised builds.
+    const auto equals = static_cast<size_t>(std::ranges::find(part, '=') - part.begin());
     const std::string_view name = part.substr(0, equals);
     const auto transport = ReadTransport(name);
     if (!transport) {

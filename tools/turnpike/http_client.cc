@@ -5,14 +5,19 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 namespace turnpike {
 namespace {
 
+constexpr size_t kMostBytes = size_t{64} << 20;
 constexpr timeval kPatience{.tv_sec = 10, .tv_usec = 0};
 
 // Connection owns a socket.
@@ -44,6 +49,12 @@ std::expected<Host, std::string> ReadUrl(const std::string& url) {
   if (colon != std::string::npos && host.name.find(']', colon) == std::string::npos) {
     host.port = host.name.substr(colon + 1);
     host.name.resize(colon);
+    uint16_t port = 0;
+    const char* const end = host.port.data() + host.port.size();
+    const auto read = std::from_chars(host.port.data(), end, port);
+    if (read.ec != std::errc() || read.ptr != end || port == 0) {
+      return std::unexpected(url + ": the port is a number from 1 to 65535");
+    }
   }
   if (host.name.starts_with('[') && host.name.ends_with(']')) {
     host.name = host.name.substr(1, host.name.size() - 2);
@@ -95,6 +106,32 @@ bool SendAll(int fd, std::string_view text) {
   return true;
 }
 
+// Header returns what `name`, in lower case, says in `head`; empty without it.
+std::string Header(std::string_view head, std::string_view name) {
+  std::string lower(head);
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  const size_t at = lower.find("\r\n" + std::string(name) + ":");
+  if (at == std::string::npos) return "";
+  const size_t start = lower.find_first_not_of(" \t", at + 3 + name.size());
+  return lower.substr(start, lower.find("\r\n", start) - start);
+}
+
+// JoinChunks undoes the chunked transfer coding (RFC 9112 §7.1); nullopt when a chunk lacks.
+std::optional<std::string> JoinChunks(std::string_view coded) {
+  std::string body;
+  for (;;) {
+    size_t size = 0;
+    const auto read = std::from_chars(coded.data(), coded.data() + coded.size(), size, 16);
+    const size_t line = coded.find("\r\n");
+    if (read.ec != std::errc() || line == std::string_view::npos) return std::nullopt;
+    if (size == 0) return body;
+    coded.remove_prefix(line + 2);
+    if (coded.size() < size + 2) return std::nullopt;
+    body += coded.substr(0, size);
+    coded.remove_prefix(size + 2);
+  }
+}
+
 }  // namespace
 
 std::expected<HttpResponse, std::string> Exchange(const HttpRequest& request) {
@@ -113,17 +150,50 @@ std::expected<HttpResponse, std::string> Exchange(const HttpRequest& request) {
     std::array<char, 16384> buffer;
     for (ssize_t got = 0; (got = recv(connection.fd(), buffer.data(), buffer.size(), 0)) > 0;) {
       text.append(buffer.data(), static_cast<size_t>(got));
+      if (text.size() > kMostBytes) {
+        return std::unexpected(request.url + " answers with more than 64 MiB");
+      }
     }
   }
-  constexpr std::string_view kStart = "HTTP/1.1 ";
+  constexpr std::string_view kStart = "HTTP/1.";
   const size_t end = text.find("\r\n\r\n");
   HttpResponse response;
   if (text.starts_with(kStart) && end != std::string::npos) {
-    std::from_chars(text.data() + kStart.size(), text.data() + end, response.status);
+    std::from_chars(text.data() + kStart.size() + 2, text.data() + end, response.status);
   }
-  if (response.status == 0) return std::unexpected(request.url + " does not answer as a turnpiked");
+  if (response.status == 0) return std::unexpected(request.url + " does not answer in HTTP");
+  const std::string_view head = std::string_view(text).substr(0, end + 2);
   response.body = text.substr(end + 4);
+  if (Header(head, "transfer-encoding") == "chunked") {
+    auto body = JoinChunks(response.body);
+    if (!body) return std::unexpected(request.url + " ended in the middle of its answer");
+    response.body = std::move(*body);
+  }
+  size_t length = 0;
+  const std::string said = Header(head, "content-length");
+  std::from_chars(said.data(), said.data() + said.size(), length);
+  if (response.body.size() < length) {
+    return std::unexpected(request.url + " ended in the middle of its answer");
+  }
   return response;
+}
+
+std::expected<std::string, std::string> HttpGet(const std::string& url) {
+  constexpr std::string_view kScheme = "http://";
+  if (!url.starts_with(kScheme)) {
+    return std::unexpected(url +
+                           " is not http://HOST[:PORT][/PATH]; for https: curl -s URL | "
+                           "turnpike usage reconcile --prometheus - ...");
+  }
+  const size_t slash = std::min(url.find('/', kScheme.size()), url.size());
+  HttpRequest request;
+  request.url = url.substr(0, slash);
+  request.path = slash < url.size() ? url.substr(slash) : "/";
+  auto response = Exchange(request);
+  if (!response) return std::unexpected(response.error());
+  if (response->status == 200) return std::move(response->body);
+  return std::unexpected(url + " answers " + std::to_string(response->status) +
+                         ", not 200: " + response->body.substr(0, 200));
 }
 
 std::string EncodeQuery(std::string_view text) {

@@ -26,6 +26,7 @@ struct Options {
   std::string zone = "UTC";
   std::vector<std::string> by = {"account", "region"};
   std::string format = "table";
+  std::string rates;
   std::optional<std::string> account;
   std::optional<std::string> region;
 };
@@ -45,6 +46,12 @@ int RunReport(const Options& options) {
   const auto format = ParseReportFormat(options.format);
   if (!format) return Complain("--format: " + format.error());
   ReportQuery query{options.ledger, *period, *by, *zone};
+  std::optional<RateTable> rates;
+  if (!options.rates.empty()) {
+    rates = LoadRatesOrPrintProblems(options.rates, std::nullopt);
+    if (!rates) return 1;
+    query.rates = &*rates;
+  }
   const bool is_watched = isatty(STDERR_FILENO) != 0;
   if (is_watched) query.progress = ShowProgress;
   const auto report = UsageReport(query);
@@ -95,6 +102,8 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
       ->delimiter(',')
       ->type_name("NAMES")
       ->capture_default_str();
+  report->add_option("--rates", options->rates, "Also say what it costs: a file of rate cards")
+      ->type_name("FILE");
   report->callback([options, exit_status] { *exit_status = RunReport(*options); });
 
   CLI::App* const sessions = usage->add_subcommand(
@@ -106,6 +115,7 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
 
   AddPeriodCommands(*usage, exit_status);
   AddMergeCommand(*usage, exit_status);
+  AddBackupCommand(*usage, exit_status);
   AddReconcileCommand(*usage, exit_status);
   AddVerifyCommand(*usage, exit_status);
   AddInvoiceCommands(*usage, exit_status);
@@ -115,6 +125,7 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
       "Examples:\n"
       "  turnpike usage report --ledger /var/lib/turnpike --from 2026-11-01 --to 2026-12-01\n"
       "  turnpike usage report --ledger /var/lib/turnpike --by account,day --format csv\n"
+      "  turnpike usage report --ledger /var/lib/turnpike --by month,label --rates rates.yaml\n"
       "  turnpike usage sessions --ledger /var/lib/turnpike --account acme --format json\n"
       "  turnpike usage invoice --ledger /var/lib/turnpike --rates rates.yaml --period 2026-11 "
       "--account acme");

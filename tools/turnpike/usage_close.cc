@@ -91,27 +91,36 @@ std::string ReadWhole(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// TakeRates reads --rates into `rates`, which `request` then points to; false after a complaint.
+bool TakeRates(const Options& options, const std::optional<config::RatedTime>& time,
+               std::optional<RateTable>& rates, BillingRequest& request) {
+  if (options.rates.empty()) return true;
+  rates = LoadRatesOrPrintProblems(options.rates, time);
+  if (!rates) return false;
+  request.rates = &*rates;
+  request.rates_hash = FormatDigest(Sha256(ReadWhole(options.rates)));
+  return true;
+}
+
 int RunClose(const Options& options) {
   auto request = MakeRequest(options);
   if (!request) return Complain(request.error());
-  const auto month = ParseMonth(options.month);
+  const auto month = ParseBillingPeriod(options.month);
   if (!month) return Complain(month.error());
   std::optional<RateTable> rates;
-  if (!options.rates.empty()) {
-    rates = LoadRatesOrPrintProblems(
-        options.rates, config::RatedTime{BucketStart(month->first), BucketStart(month->end)});
-    if (!rates) return 1;
-    request->rates = &*rates;
-    request->rates_hash = FormatDigest(Sha256(ReadWhole(options.rates)));
-  }
+  if (!TakeRates(options, config::RatedTime{month->from, month->to}, rates, *request)) return 1;
   const auto result = ClosePeriod(*request, *month);
   if (!result) return Complain(result.error());
-  if (result->was_closed) {
+  if (result->was_closed && result->invoices > 0) {
+    std::cout << month->name << " was closed without rates; it has " << result->invoices
+              << " invoices now\n";
+  } else if (result->was_closed) {
     std::cout << month->name << " is closed already; nothing was changed\n";
   } else {
     std::cout << month->name << " is closed: " << result->rows << " rows of usage, "
               << result->corrections << " corrections of earlier periods, "
-              << result->billable_bytes << " billable bytes, " << result->invoices << " invoices\n";
+              << result->billable_bytes << " billable bytes, " << result->invoices << " invoices, "
+              << result->priced << " priced lines of corrections\n";
   }
   if (result->late > 0) {
     std::cout << result->late
@@ -123,15 +132,17 @@ int RunClose(const Options& options) {
 }
 
 int RunCorrect(const Options& options) {
-  const auto request = MakeRequest(options);
+  auto request = MakeRequest(options);
   if (!request) return Complain(request.error());
+  std::optional<RateTable> rates;
+  if (!TakeRates(options, std::nullopt, rates, *request)) return 1;
   const auto result = CorrectPeriods(*request);
   if (!result) return Complain(result.error());
-  if (result->corrections == 0) {
+  if (result->corrections == 0 && result->priced == 0) {
     std::cout << "nothing came late: the ledger has what was closed\n";
   } else {
     std::cout << result->corrections << " corrections, " << result->billable_bytes
-              << " billable bytes\n";
+              << " billable bytes, " << result->priced << " priced lines\n";
   }
   PrintHead(*result);
   return 0;
@@ -169,7 +180,9 @@ void AddPeriodCommands(CLI::App& usage, int* exit_status) {
   AddLedgerOption(*close, options->ledger);
   AddActor(*close, *options);
   AddGrace(*close, *options);
-  close->add_option("--rates", options->rates, "Also freeze each account's invoice by these rates")
+  close
+      ->add_option("--rates", options->rates,
+                   "Also freeze each account's invoice, and price corrections, by these rates")
       ->type_name("FILE");
   close->callback([options, exit_status] { *exit_status = RunClose(*options); });
 
@@ -177,6 +190,10 @@ void AddPeriodCommands(CLI::App& usage, int* exit_status) {
       "correct", "Book what came late to closed months into the next open one");
   AddLedgerOption(*correct, options->ledger);
   AddActor(*correct, *options);
+  correct
+      ->add_option("--rates", options->rates,
+                   "Also price corrections of months whose invoices were frozen by these rates")
+      ->type_name("FILE");
   correct->add_flag("--allow-less", options->allow_less, "Also credit what the ledger has no more");
   correct->callback([options, exit_status] { *exit_status = RunCorrect(*options); });
 }

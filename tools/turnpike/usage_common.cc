@@ -25,28 +25,25 @@ std::optional<RateTable> LoadRatesOrPrintProblems(const std::string& path,
   return std::nullopt;
 }
 
-void WarnOfBooks(const std::string& ledger, const BillingPeriod& period) {
-  BillingRequest request;
-  request.ledger = ledger;
-  const auto periods = ListPeriods(request);
-  if (!periods) {
-    std::cerr << "turnpike: warning: the books of closed months cannot be read: " << periods.error()
+void WarnOfBooks(const std::string& ledger, const BillingPeriod& period, bool frozen) {
+  const auto books = ReadPeriodBooks(ledger, period);
+  if (!books) {
+    std::cerr << "turnpike: warning: the books of closed months cannot be read: " << books.error()
               << "\n";
     return;
   }
-  for (const PeriodStatus& each : *periods) {
-    if (each.month.name != period.name) continue;
-    const int64_t later = static_cast<int64_t>(each.totals.billable_bytes()) - each.billed_bytes;
-    if (each.state == PeriodState::kClosed && later != 0) {
-      std::cerr << "turnpike: warning: " << period.name << " was closed with " << each.billed_bytes
-                << " bytes; this prices " << later
-                << " more, which `turnpike usage correct` books into the next open month\n";
-    }
-    if (each.corrected_bytes != 0) {
-      std::cerr << "turnpike: warning: corrections of earlier months by " << each.corrected_bytes
-                << " bytes are booked into " << period.name
-                << " and are not priced here; `turnpike usage periods` lists them\n";
-    }
+  if (frozen) {
+    std::cerr << "turnpike: " << period.name << " is closed: these are the amounts of its close\n";
+  } else if (books->closed && books->later_bytes != 0) {
+    std::cerr << "turnpike: warning: " << period.name << " was closed with " << books->billed_bytes
+              << " bytes; this prices " << books->later_bytes
+              << " more, which `turnpike usage correct` books into the next open month\n";
+  }
+  if (books->unpriced_bytes != 0) {
+    std::cerr << "turnpike: warning: corrections of earlier months by " << books->unpriced_bytes
+              << " bytes are booked into " << period.name
+              << " without a price; months that were closed with --rates get one by `turnpike "
+                 "usage correct --rates`\n";
   }
 }
 

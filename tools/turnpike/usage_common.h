@@ -27,9 +27,10 @@ std::optional<RateTable> LoadRatesOrPrintProblems(const std::string& path,
                                                   const std::optional<config::RatedTime>& time);
 
 // WarnOfBooks says on standard error where the books of closed months (`usage close`) differ from
-// what prices the ledger as it is now: bytes that came after `period` was closed, and corrections
-// of earlier months that were booked into it. Where no month was closed it says nothing.
-void WarnOfBooks(const std::string& ledger, const BillingPeriod& period);
+// what prices the ledger as it is now: bytes that came after `period` was closed, unless its
+// invoices are the `frozen` ones, and corrections of earlier months that were booked into it
+// without a price. Where no month was closed it says nothing.
+void WarnOfBooks(const std::string& ledger, const BillingPeriod& period, bool frozen);
 
 // AddLedgerOption, AddRatesOption and AddPeriodOption add the required options --ledger, --rates
 // and --period.

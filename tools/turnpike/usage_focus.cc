@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "common/metering/focus.h"
-#include "common/metering/usage_rows.h"
+#include "common/metering/invoices.h"
 #include "tools/turnpike/usage_commands.h"
 #include "tools/turnpike/usage_common.h"
 
@@ -25,16 +25,10 @@ int RunFocus(const Options& options) {
   const auto table =
       LoadRatesOrPrintProblems(options.rates, config::RatedTime{period->from, period->to});
   if (!table) return 1;
-  auto usage = ReadUsageRows(options.ledger, {period->from, period->to}, options.account);
-  if (!usage) return Complain(usage.error());
-  std::vector<Invoice> invoices;
-  for (auto& [account, rows] : usage->accounts) {
-    auto invoice = RateAccount(*table, *period, account, std::move(rows));
-    if (!invoice) return Complain(invoice.error());
-    invoices.push_back(*std::move(invoice));
-  }
-  WarnOfBooks(options.ledger, *period);
-  WriteFocus(*table, usage->scope, invoices, std::cout);
+  const auto set = ReadInvoices(options.ledger, *table, *period, options.account);
+  if (!set) return Complain(set.error());
+  WarnOfBooks(options.ledger, *period, set->frozen);
+  WriteFocus(*table, set->scope, set->invoices, std::cout);
   return Finish();
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/metering/explain.h"
 #include "common/metering/invoice_output.h"
+#include "common/metering/invoices.h"
 #include "common/metering/output.h"
 #include "common/metering/usage_rows.h"
 #include "tools/turnpike/usage_commands.h"
@@ -50,10 +51,14 @@ int RunInvoice(const Options& options) {
   if (!period) return Complain("--period: " + period.error());
   const auto format = ParseInvoiceFormat(options.format);
   if (!format) return Complain("--format: " + format.error());
-  const auto rated = RateOrComplain(options, *period, options.account);
-  if (!rated) return 1;
-  WarnOfBooks(options.ledger, *period);
-  WriteInvoice(rated->document, *format, std::cout);
+  const auto table =
+      LoadRatesOrPrintProblems(options.rates, config::RatedTime{period->from, period->to});
+  if (!table) return 1;
+  auto set = ReadInvoices(options.ledger, *table, *period, options.account);
+  if (!set) return Complain(set.error());
+  WarnOfBooks(options.ledger, *period, set->frozen);
+  WriteInvoice({table->seller, table->invoice_issuer, set->scope, std::move(set->invoices.front())},
+               *format, std::cout);
   return Finish();
 }
 
@@ -103,7 +108,20 @@ std::string Summary(const Slice& slice, const InvoiceLine& line, uint64_t sum) {
          " bytes are of sessions that the ledger does not keep any more";
 }
 
-int RunExplain(const Options& options) {
+// Explainable returns the line whose sessions are to be shown: a correction's are those of the line
+// that it corrects, with what came late.
+std::string Explainable(const std::string& line_id) {
+  constexpr std::string_view kMark = "/correction/";
+  const size_t mark = line_id.find(kMark);
+  if (mark == std::string::npos) return line_id;
+  std::string corrected = line_id.substr(mark + kMark.size());
+  std::cerr << "turnpike: " << EscapeText(line_id) << " is what came late to "
+            << EscapeText(corrected) << ", whose sessions these are\n";
+  return corrected;
+}
+
+int RunExplain(Options options) {
+  options.line_id = Explainable(options.line_id);
   const auto owner = ParseLineId(options.line_id);
   if (!owner) return Complain(owner.error());
   const auto format = ParseReportFormat(options.format);

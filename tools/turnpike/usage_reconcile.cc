@@ -5,8 +5,9 @@
 #include <memory>
 #include <string>
 
+#include "common/base/log.h"
 #include "common/metering/reconcile.h"
-#include "tools/turnpike/http_get.h"
+#include "tools/turnpike/http_client.h"
 #include "tools/turnpike/usage_commands.h"
 #include "tools/turnpike/usage_common.h"
 
@@ -57,6 +58,19 @@ std::string Signed(uint64_t ledger, uint64_t other) {
                          : "-" + std::to_string(other - ledger);
 }
 
+// Shown makes a label of another server harmless for a terminal. The ledger's are escaped already:
+// their backslashes stay.
+std::string Shown(std::string_view label) {
+  std::string shown;
+  for (;;) {
+    const size_t end = label.find('\\');
+    shown += EscapeText(label.substr(0, end));
+    if (end == std::string_view::npos) return shown;
+    shown += '\\';
+    label.remove_prefix(end + 1);
+  }
+}
+
 int RunReconcile(const Options& options) {
   if (options.prometheus.empty() == options.with.empty()) {
     return Complain("name one of --prometheus and --with: what to hold the ledger against");
@@ -77,8 +91,9 @@ int RunReconcile(const Options& options) {
   }
   std::cout << "account\tregion\tdirection\tledger\tother\tdifference\n";
   for (const Difference& row : differences) {
-    std::cout << row.key.account << '\t' << row.key.region << '\t' << row.key.direction << '\t'
-              << row.ledger << '\t' << row.other << '\t' << Signed(row.ledger, row.other) << "\n";
+    std::cout << Shown(row.key.account) << '\t' << Shown(row.key.region) << '\t'
+              << Shown(row.key.direction) << '\t' << row.ledger << '\t' << row.other << '\t'
+              << Signed(row.ledger, row.other) << "\n";
   }
   std::cout << differences.size()
             << " series differ. A running server's ledger is ahead of what was scraped before: "

@@ -88,6 +88,18 @@ TEST_CASE("an entry that was changed, removed or added is named") {
   }
 }
 
+TEST_CASE("an entry of a kind that nobody knows is refused by every command, with its name") {
+  ClosedWorld world;
+  Tamper(world.billing,
+         "PRAGMA ignore_check_constraints = 1; UPDATE entry SET kind = 'gift' WHERE number = 2");
+  const std::string complaint = world.billing +
+                                ": entry 2 has the unknown kind \"gift\": it was "
+                                "changed by hand, or a newer release wrote it";
+  CHECK(world.Verify() == complaint);
+  CHECK(ListPeriods(world.request).error() == complaint);
+  CHECK(CorrectPeriods(world.request).error() == complaint);
+}
+
 TEST_CASE("an entry after the close of its period is named, however well it is hashed") {
   ClosedWorld world;
   {

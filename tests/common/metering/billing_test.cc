@@ -15,20 +15,6 @@ std::string Error(const std::expected<CloseResult, std::string>& result) {
   return result.error();
 }
 
-TEST_CASE("months by name") {
-  const auto month = ParseMonth("2026-11");
-  REQUIRE(month);
-  CHECK(BucketStart(month->first) == At("2026-11-01"));
-  CHECK(BucketStart(month->end) == At("2026-12-01"));
-  CHECK(BucketStart(ParseMonth("2026-12")->end) == At("2027-01-01"));
-  CHECK(MonthOf(BucketOf(At("2028-02-29T23:59:59Z"))).name == "2028-02");
-  for (const char* text : {"", "2026", "2026-13", "2026-1", "2026-11-01", "november", "0001-01"}) {
-    CAPTURE(std::string(text));
-    CHECK(!ParseMonth(text));
-  }
-  CHECK(ParseMonth("x").error() == "\"x\" is not a month: write it as 2026-11");
-}
-
 TEST_CASE("a month goes from open over grace and ready to closed") {
   BillingWorld world;
   world.Use("acme", 100, "2026-11-20T12:00Z");
@@ -173,7 +159,8 @@ TEST_CASE("a ledger with less than was closed credits nobody by itself") {
                          "UPDATE " + std::string(table) + " SET client_to_peer_bytes = 60");
   }
   CHECK(world.Verify() ==
-        "periods: 2026-11: the ledger has 40 billable bytes less than what was closed");
+        "periods: 2026-11: the ledger has 40 billable bytes less than what was closed, first of "
+        "account acme, region us1, transport udp, label web");
   const std::string before = world.Entries();
   CHECK(Error(CorrectPeriods(world.request))
             .starts_with("the ledger has less usage in 2026-11 than was closed (account acme"));
@@ -183,6 +170,21 @@ TEST_CASE("a ledger with less than was closed credits nobody by itself") {
   world.request.allow_less = true;
   CHECK(CorrectPeriods(world.request)->billable_bytes == -40);
   CHECK(world.Verify() == "");
+}
+
+TEST_CASE("what one account lost is not hidden by what another got late") {
+  BillingWorld world;
+  world.Use("acme", 100, "2026-11-20");
+  world.Use("umbrella", 100, "2026-11-20");
+  world.Now("2026-12-05");
+  REQUIRE(world.Close("2026-11"));
+  metering_test::Query(world.directory.path(),
+                       "UPDATE usage_bucket SET client_to_peer_bytes = 160 - 110 * (account = 1)");
+  const auto periods = ListPeriods(world.request);
+  REQUIRE(periods);
+  CHECK(periods->front().late_bytes == 60);
+  CHECK(periods->front().lost_bytes == 50);
+  CHECK(periods->front().first_loss == "account acme, region us1, transport udp, label web");
 }
 
 TEST_CASE("closing works beside a running server, and never writes its file") {

@@ -41,7 +41,7 @@ struct BillingWorld {
   }
 
   std::expected<CloseResult, std::string> Close(const std::string& month) const {
-    return ClosePeriod(request, *ParseMonth(month));
+    return ClosePeriod(request, *ParseBillingPeriod(month));
   }
 
   // Entries renders the rows of billing.db, without times and hashes.

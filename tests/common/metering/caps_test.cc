@@ -132,6 +132,26 @@ TEST_CASE("money goes by the cards in force, free bytes and tiers included") {
   CHECK(judgement.uses[1].permille == 750);  // 3.00 of 4.00
 }
 
+TEST_CASE("a card that covers a part of the month holds a cap in money to that part") {
+  RateTable rates = metering_test::FlatTable("0.50");
+  rates.cards[0].effective_from = At("2026-11-16T00:00Z");
+  Cap cap;
+  cap.account = "acme";
+  cap.money = AmountOf("1.00");
+  cap.action = CapAction::kRefuse;
+  CapBook book({cap}, rates);
+  book.Add("acme", Row("2026-11-02T10:00Z", 9'000'000'000));  // no card is in force
+  book.Add("acme", Row("2026-11-17T10:00Z", 2'000'000'000));
+  const CapJudgement judgement = book.Judge(At("2026-11-17T10:05Z"));
+  CHECK(judgement.uses[0].permille == 1000);
+  CHECK(judgement.refused.size() == 1);
+  REQUIRE(judgement.errors.size() == 1);
+  CHECK(judgement.errors[0] ==
+        "acme: no card is in force during a part of 2026-11; what is relayed then counts nothing");
+  book.Forget();
+  CHECK(book.Judge(At("2026-11-17T10:05Z")).uses.empty());
+}
+
 TEST_CASE("usage without a price is said, not priced at nothing in silence") {
   RateTable rates = metering_test::FlatTable("0.50");
   rates.cards[0].effective_from = At("2027-01-01T00:00Z");

@@ -74,6 +74,7 @@ TEST_CASE("CSV: a row for each line, negative amounts as numbers, names harmless
                                              "",
                                              "0.0000002",
                                              "EUR",
+                                             "",
                                              "2026-12-01T00:00:00Z",
                                              "true"};
   CHECK(rows[3] == rounding);

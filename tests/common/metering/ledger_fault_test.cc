@@ -93,6 +93,34 @@ TEST_CASE("a disk that is full from any moment on, until it is not") {
 
 TEST_CASE("a disk that fails for a while, from any moment on") { FailEach(7, SQLITE_IOERR); }
 
+TEST_CASE("after a commit in doubt growth is said to be partial, and UsageSince has all of it") {
+  for (int64_t k = 1;; ++k) {
+    CAPTURE(k);
+    const TempDirectory directory;
+    FaultVfs vfs;
+    LedgerOptions options;
+    options.vfs = FaultVfs::name();
+    World world(directory.path());
+    world.Start(options);
+    const SlotId slot = world.Begin("acme");
+    world.Relay(slot, Direction::kClientToPeer, 100);
+    vfs.FailAt(k, 1, SQLITE_IOERR_FSYNC);
+    const bool stored = world.ledger->Checkpoint(*world.slots, world.now).has_value();
+    const bool failed = vfs.failed();
+    vfs.Heal();
+    world.Relay(slot, Direction::kClientToPeer, 10);
+    const auto stats = world.ledger->Checkpoint(*world.slots, world.now);
+    REQUIRE(stats);
+    CHECK(stats->growth_is_partial == !stored);
+    uint64_t bytes = 0;
+    REQUIRE(world.ledger->UsageSince(
+        world.now, [&](const AccountUsage& usage) { bytes += usage.row.totals.billable_bytes(); }));
+    CHECK(bytes == 110);
+    CHECK(!world.ledger->Checkpoint(*world.slots, world.now)->growth_is_partial);
+    if (!failed) return;
+  }
+}
+
 TEST_CASE("a failing file operation at the start is an error, and the next start works") {
   for (int64_t k = 1;; ++k) {
     CAPTURE(k);

@@ -197,6 +197,11 @@ TEST_CASE("what cannot be rated is said") {
 }
 
 TEST_CASE("billing periods are months, UTC") {
+  for (const char* text : {"", "2026", "2026-13", "2026-1", "2026-11-01", "november", "0001-01"}) {
+    CAPTURE(std::string(text));
+    CHECK(!ParseBillingPeriod(text));
+  }
+  CHECK(BillingPeriodOf(At("2028-02-29T23:59:59Z")).name == "2028-02");
   const auto period = ParseBillingPeriod("2026-12");
   REQUIRE(period);
   CHECK(period->from == At("2026-12-01"));

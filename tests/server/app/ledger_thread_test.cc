@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <numeric>
 
@@ -125,6 +126,22 @@ TEST_CASE("a ledger that cannot be written is published as unhealthy, and heals"
   CHECK(status->last_error.empty());
   CHECK(status->unpersisted_bytes == 0);
   CHECK(status->billable[0].payload_bytes[0] == 100);
+}
+
+TEST_CASE("a backup is made at the start and logged; checkpoints go on") {
+  LedgerWorld world;
+  const TestDirectory target;
+  SessionMeter meter = world.Session(1);
+  meter.Add(Direction::kClientToPeer, 100, 104, BucketOf(ReadClocks().wall));
+  LedgerThread thread(world.Open(), *world.slots, std::chrono::milliseconds(20), kKeep,
+                      {.directory = target.path()});
+  thread.Recover();
+  thread.Start();
+  REQUIRE(Eventually(thread, [&](const LedgerStatus&) {
+    return std::filesystem::exists(target.path() + "/usage.db");
+  }));
+  CHECK(thread.Stop());
+  CHECK(Ledger::Open(target.path(), world.identity).has_value());
 }
 
 TEST_CASE("a last checkpoint that fails leaves the bytes in the slots, and says so") {
