@@ -40,14 +40,15 @@ const std::vector<Part>& Parts() {
        "server/main.cc",
        {"base", "net", "stun", "metering", "turn", "io", "ops", "config", "app"}},
       {"load", "tools/load/", {"base", "net", "stun", "client", "metering"}},
+      {"check", "tools/check/", {"base", "net", "stun", "client", "load"}},
       {"replay", "tools/replay/", {"base", "net", "stun", "metering", "load"}},
       {"tools",
        "tools/",
-       {"base", "net", "stun", "client", "metering", "config", "load", "replay"}},
+       {"base", "net", "stun", "client", "metering", "config", "load", "replay", "check"}},
       {"tests",
        "tests/",
        {"base", "net", "stun", "client", "metering", "turn", "io", "http", "ops", "api", "config",
-        "app", "tools", "load", "replay"}},
+        "app", "tools", "load", "replay", "check"}},
   };
   return parts;
 }

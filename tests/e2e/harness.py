@@ -90,13 +90,14 @@ def free_port_pair() -> int:
 class Process:
     """A program that runs beside the test; its output goes to files in the test's directory."""
 
-    def __init__(self, argv: Sequence[str | bytes | os.PathLike[str]], directory: Path, name: str):
+    def __init__(self, argv: Sequence[str | bytes | os.PathLike[str]], directory: Path, name: str,
+                 pass_fds: Sequence[int] = ()):
         self.name = name
         self.stdout_path = directory / f"{name}.stdout"
         self.stderr_path = directory / f"{name}.stderr"
         with open(self.stdout_path, "ab") as out, open(self.stderr_path, "ab") as err:
             self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                          cwd=directory)
+                                          cwd=directory, pass_fds=pass_fds)
 
     @property
     def pid(self) -> int:
@@ -151,8 +152,9 @@ class Context:
         """Returns `count` for a full run, fewer under a sanitizer, never below `least`."""
         return max(least, round(count * self.scale))
 
-    def spawn(self, argv: Sequence[str | bytes | os.PathLike[str]], name: str) -> Process:
-        process = Process(argv, self.directory, name)
+    def spawn(self, argv: Sequence[str | bytes | os.PathLike[str]], name: str,
+              pass_fds: Sequence[int] = ()) -> Process:
+        process = Process(argv, self.directory, name, pass_fds)
         self._processes.append(process)
         return process
 

@@ -40,6 +40,12 @@ class ClientLeg {
 
   virtual bool is_open() const = 0;
 
+  // is_connected says that what lies below TLS is open.
+  virtual bool is_connected() const { return is_open(); }
+
+  // tls is the TLS session, or nullptr where there is none.
+  virtual const TlsStream* tls() const { return nullptr; }
+
   // SendControl sends one message; it may wait in a stream's buffer.
   virtual void SendControl(ByteSpan message) = 0;
 

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -57,6 +58,27 @@ int FamilyOf(const IpAddress& ip) { return ip.is_v4() ? AF_INET : AF_INET6; }
 
 std::string TooMany() {
   return errno == EMFILE ? "; a session takes up to two descriptors: raise `ulimit -n`" : "";
+}
+
+std::expected<std::vector<IpAddress>, std::string> LookUp(const std::string& host, int flags) {
+  if (const auto ip = IpAddress::Parse(host)) return std::vector{*ip};
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  hints.ai_flags = flags;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found);
+  if (error != 0 || found == nullptr) {
+    return std::unexpected("cannot find the host `" + host + "`: " + gai_strerror(error));
+  }
+  std::vector<IpAddress> addresses;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    SocketAddress address{};
+    std::memcpy(&address, each->ai_addr, std::min<size_t>(each->ai_addrlen, sizeof(address)));
+    const IpAddress ip = IpOf(address);
+    if (std::ranges::count(addresses, ip) == 0) addresses.push_back(ip);
+  }
+  freeaddrinfo(found);
+  return addresses;
 }
 
 }  // namespace
@@ -120,20 +142,14 @@ uint64_t KernelDrops(const UniqueFd& fd) {
   return info[SK_MEMINFO_DROPS];
 }
 
+std::expected<std::vector<IpAddress>, std::string> ResolveAll(const std::string& host) {
+  return LookUp(host, 0);
+}
+
 std::expected<IpAddress, std::string> Resolve(const std::string& host) {
-  if (const auto ip = IpAddress::Parse(host)) return *ip;
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_DGRAM;
-  hints.ai_flags = AI_ADDRCONFIG;
-  addrinfo* found = nullptr;
-  const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (error != 0 || found == nullptr) {
-    return std::unexpected("cannot find the host `" + host + "`: " + gai_strerror(error));
-  }
-  SocketAddress address{};
-  std::memcpy(&address, found->ai_addr, std::min<size_t>(found->ai_addrlen, sizeof(address)));
-  freeaddrinfo(found);
-  return IpOf(address);
+  const auto found = LookUp(host, AI_ADDRCONFIG);
+  if (!found) return std::unexpected(found.error());
+  return found->front();
 }
 
 }  // namespace turnpike::load

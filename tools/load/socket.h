@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <vector>
 
 #include "common/base/unique_fd.h"
 #include "common/net/transport_address.h"
@@ -34,7 +35,12 @@ std::expected<IpAddress, std::string> SourceAddressFor(const TransportAddress& t
 // full.
 uint64_t KernelDrops(const UniqueFd& fd);
 
-// Resolve looks up `host` (a name, or an address without brackets). It fails with a sentence.
+// ResolveAll looks up `host` (a name, or an address without brackets) and returns its addresses,
+// each once, in the resolver's order, whether or not this host can reach them. It fails with a
+// sentence.
+std::expected<std::vector<IpAddress>, std::string> ResolveAll(const std::string& host);
+
+// Resolve returns the first of them of a family that this host has. It fails with a sentence.
 std::expected<IpAddress, std::string> Resolve(const std::string& host);
 
 }  // namespace turnpike::load

@@ -19,6 +19,8 @@ class StreamLeg final : public ClientLeg {
   explicit StreamLeg(UniqueFd fd, const LegTarget& target);
 
   bool is_open() const override;
+  bool is_connected() const override { return connected_; }
+  const TlsStream* tls() const override { return tls_.get(); }
   void SendControl(ByteSpan message) override;
   size_t SendBurst(std::span<const Item> items, ByteSpan bytes) override;
   std::expected<void, std::string> OnWritable() override;

@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <array>
 
@@ -18,10 +19,18 @@ constexpr std::array<uint8_t, 10> kProtocols = {9, 's', 't', 'u', 'n', '.', 't',
 
 }  // namespace
 
-TlsClientContext::TlsClientContext() : context_(SSL_CTX_new(TLS_method())) {
+TlsClientContext::TlsClientContext(const TlsClientOptions& options)
+    : context_(SSL_CTX_new(TLS_method())) {
   TP_CHECK(context_ != nullptr);  // fails only without memory
   TP_CHECK(SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION) == 1);
   SSL_CTX_set_verify(context_, SSL_VERIFY_NONE, nullptr);
+  if (options.only_tls12) {
+    TP_CHECK(SSL_CTX_set_max_proto_version(context_, TLS1_2_VERSION) == 1);
+  }
+  // A file that cannot be read leaves no authority, and every certificate is refused.
+  verifies_ = !options.authorities.empty();
+  if (verifies_) SSL_CTX_load_verify_locations(context_, options.authorities.c_str(), nullptr);
+  ERR_clear_error();
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
   TP_CHECK(SSL_CTX_set_alpn_protos(context_, kProtocols.data(), kProtocols.size()) == 0);
 }
@@ -40,6 +49,12 @@ TlsStream::TlsStream(const TlsClientContext& context, const std::string& host)
   SSL_set_bio(ssl_.get(), in, out);
   SSL_set_connect_state(ssl_.get());
   if (!host.empty()) SSL_set_tlsext_host_name(ssl_.get(), host.c_str());
+  if (!context.verifies()) return;
+  X509_VERIFY_PARAM* const wanted = SSL_get0_param(ssl_.get());
+  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) != 1) {
+    X509_VERIFY_PARAM_set1_host(wanted, host.c_str(), host.size());
+  }
+  ERR_clear_error();
 }
 
 TlsStream::~TlsStream() = default;

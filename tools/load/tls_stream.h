@@ -14,19 +14,30 @@ struct ssl_ctx_st;
 
 namespace turnpike::load {
 
-// TlsClientContext is what all connections of a thread have in common. Certificates are not
-// checked: a generator measures its own server, which often has a self-signed one.
+// TlsClientOptions are those of a client; the defaults are the load generator's.
+struct TlsClientOptions {
+  // Verify certificates, against the authorities of this PEM file. A handshake succeeds all the
+  // same; TlsPeerOf (tls_peer.h) tells what is wrong. Empty: nothing is verified, since a generator
+  // measures its own server, which often has a self-signed certificate.
+  std::string authorities;
+  bool only_tls12 = false;  // offer no TLS 1.3
+};
+
+// TlsClientContext is what all connections of a thread have in common.
 class TlsClientContext {
  public:
-  TlsClientContext();
+  explicit TlsClientContext(const TlsClientOptions& options = {});
   ~TlsClientContext();
   TlsClientContext(const TlsClientContext&) = delete;
   TlsClientContext& operator=(const TlsClientContext&) = delete;
 
   ssl_ctx_st* get() const { return context_; }
+  // verifies says whether certificates, and that they are for the host, are looked at.
+  bool verifies() const { return verifies_; }
 
  private:
   ssl_ctx_st* context_;
+  bool verifies_ = false;
 };
 
 // TlsStream is one connection.
@@ -57,6 +68,9 @@ class TlsStream {
 
   // version names the protocol, for example `TLSv1.3`.
   std::string version() const;
+
+  // get is the session, for tls_peer.cc.
+  ssl_st* get() const { return ssl_.get(); }
 
  private:
   std::expected<void, std::string> Failure(int result) const;

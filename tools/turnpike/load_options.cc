@@ -24,35 +24,6 @@ std::unexpected<std::string> Bad(std::string_view option, const std::string& why
   return std::unexpected(std::string(option) + ": " + why);
 }
 
-std::expected<void, std::string> SetCredentials(const ServerOptions& options, load::Plan& plan) {
-  std::string secret = options.secret;
-  if (!options.secret_file.empty()) {
-    auto read = config::ReadSecretFile(options.secret_file);
-    if (!read) return std::unexpected("--secret-file " + options.secret_file + " " + read.error());
-    secret = std::move(*read);
-  }
-  if (!secret.empty()) {
-    // A run of days needs a credential that outlives it: refreshes use it too.
-    const auto expiry = std::chrono::floor<std::chrono::seconds>(load::ReadWall()) +
-                        std::chrono::hours(1) +
-                        std::chrono::ceil<std::chrono::seconds>(kLongestRun);
-    const TimeLimitedCredential credential =
-        Mint(secret, options.account, options.label, expiry.time_since_epoch().count());
-    plan.username = credential.username;
-    plan.password = credential.password;
-  } else {
-    plan.username = options.username;
-    plan.password = options.password;
-  }
-  if (plan.username.empty()) {
-    return std::unexpected("who logs in? give --user and --password, or --secret and --account");
-  }
-  if (plan.username.size() > kMaxUsernameSize) {
-    return std::unexpected("the username is longer than 508 bytes");
-  }
-  return {};
-}
-
 std::expected<void, std::string> SetServer(const ServerOptions& options, load::Plan& plan) {
   constexpr uint16_t kPort = 3478;
   const auto host = load::ParseHostPort(options.server);
@@ -121,6 +92,29 @@ std::expected<Duration, std::string> ReadDuration(std::string_view option,
   return *duration;
 }
 
+std::expected<TimeLimitedCredential, std::string> ReadCredential(const ServerOptions& options,
+                                                                 Duration lifetime) {
+  std::string secret = options.secret;
+  if (!options.secret_file.empty()) {
+    auto read = config::ReadSecretFile(options.secret_file);
+    if (!read) return std::unexpected("--secret-file " + options.secret_file + " " + read.error());
+    secret = std::move(*read);
+  }
+  TimeLimitedCredential credential{options.username, options.password};
+  if (!secret.empty()) {
+    const auto expiry = std::chrono::floor<std::chrono::seconds>(load::ReadWall()) +
+                        std::chrono::ceil<std::chrono::seconds>(lifetime);
+    credential = Mint(secret, options.account, options.label, expiry.time_since_epoch().count());
+  }
+  if (credential.username.empty()) {
+    return std::unexpected("who logs in? give --user and --password, or --secret and --account");
+  }
+  if (credential.username.size() > kMaxUsernameSize) {
+    return std::unexpected("the username is longer than 508 bytes");
+  }
+  return credential;
+}
+
 std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server, const RunOptions& run,
                                                  uint32_t sessions) {
   load::Plan plan;
@@ -138,7 +132,11 @@ std::expected<load::Plan, std::string> StartPlan(const ServerOptions& server, co
   const auto patience = ReadDuration("--patience", run.patience);
   if (!patience) return std::unexpected(patience.error());
   plan.patience = *patience;
-  if (const auto ok = SetCredentials(server, plan); !ok) return std::unexpected(ok.error());
+  // A run of days needs a credential that outlives it: refreshes use it too.
+  auto credential = ReadCredential(server, kLongestRun + std::chrono::hours(1));
+  if (!credential) return std::unexpected(credential.error());
+  plan.username = std::move(credential->username);
+  plan.password = std::move(credential->password);
   if (const auto ok = SetServer(server, plan); !ok) return std::unexpected(ok.error());
   if (run.assert_billing && run.ledger.empty()) {
     return Bad("--assert-billing", "needs --ledger, the server's metering.directory");
@@ -173,6 +171,16 @@ void AddServerOptions(CLI::App& command, ServerOptions& options) {
       ->type_name("HOST[:PORT]");
   command.add_option("--tls-port", options.tls_port, "The port of TLS and DTLS")
       ->capture_default_str();
+  AddCredentialOptions(command, options, "load");
+  command
+      .add_option("--peer-address", options.peer_address,
+                  "An address of this host that the server can reach; default: the one that this "
+                  "host has towards the server")
+      ->type_name("ADDRESS");
+}
+
+void AddCredentialOptions(CLI::App& command, ServerOptions& options, const std::string& account) {
+  options.account = account;
   CLI::Option* const user = command.add_option("--user", options.username, "A static user");
   command.add_option("--password", options.password, "That user's password")->needs(user);
   CLI::Option* const secret =
@@ -186,11 +194,6 @@ void AddServerOptions(CLI::App& command, ServerOptions& options) {
   command.add_option("--account", options.account, "The account of the minted credential")
       ->capture_default_str();
   command.add_option("--label", options.label, "The label of the minted credential");
-  command
-      .add_option("--peer-address", options.peer_address,
-                  "An address of this host that the server can reach; default: the one that this "
-                  "host has towards the server")
-      ->type_name("ADDRESS");
 }
 
 void AddRunOptions(CLI::App& command, RunOptions& options) {

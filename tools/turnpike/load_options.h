@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tools/load/plan.h"
+#include "tools/turnpike/token.h"
 
 namespace CLI {
 class App;
@@ -62,6 +63,15 @@ struct LoadOptions {
   uint32_t train = 64;
   std::string hostile;  // empty: honest clients
 };
+
+// AddCredentialOptions adds those of ServerOptions that say who the client is; `account` is the
+// default account of a minted credential.
+void AddCredentialOptions(CLI::App& command, ServerOptions& options, const std::string& account);
+
+// ReadCredential makes the credential of these options; a minted one is good for `lifetime`. It
+// fails with a sentence that names the option.
+std::expected<TimeLimitedCredential, std::string> ReadCredential(const ServerOptions& options,
+                                                                 Duration lifetime);
 
 // AddServerOptions, AddRunOptions and AddLoadOptions add the options to a command; `options`
 // outlives it.

@@ -6,6 +6,7 @@
 
 #include "common/base/version.h"
 #include "tools/turnpike/admin_commands.h"
+#include "tools/turnpike/check_command.h"
 #include "tools/turnpike/config_command.h"
 #include "tools/turnpike/load_command.h"
 #include "tools/turnpike/replay_command.h"
@@ -13,8 +14,9 @@
 #include "tools/turnpike/usage.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"Turnpike: usage, credentials, configuration and load tests of a STUN/TURN relay",
-               "turnpike"};
+  CLI::App app{
+      "Turnpike: usage, credentials, configuration, network and load tests of a STUN/TURN relay",
+      "turnpike"};
   app.set_version_flag("--version", std::string("turnpike ") + turnpike::kVersion);
   app.require_subcommand(1);
   int exit_status = 0;
@@ -23,6 +25,7 @@ int main(int argc, char** argv) {
   turnpike::AddConfigCommand(app, &exit_status);
   turnpike::AddLoadCommand(app, &exit_status);
   turnpike::AddReplayCommand(app, &exit_status);
+  turnpike::AddCheckCommand(app, &exit_status);
   turnpike::AddAdminCommands(app, &exit_status);
   // After the subcommands, which would take it over as their own.
   app.footer(
@@ -31,6 +34,7 @@ int main(int argc, char** argv) {
       "  turnpike token --config turnpike.yaml --account acme --ttl 24h\n"
       "  turnpike config check turnpike.yaml\n"
       "  turnpike sessions --token \"$TOKEN\" --watch\n"
+      "  turnpike check turn.example --user alice --password s3cret\n"
       "  turnpike load --server turn.example --user alice --password s3cret --sessions 50\n"
       "  turnpike replay call.pcap --server turn.example --user alice --password s3cret\n"
       "\n"

@@ -10,10 +10,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from browser import namespace
 from harness import Context, Process
 
 # A certificate for turns: must name a DNS name; the browsers are told where it is.
 HOST = "relay.turnpike.test"
+
+# The address as well: other clients than browsers are told nothing.
+NAMES = f"DNS:{HOST},IP:{namespace.ADDRESS}"
+
+AUTHORITY_KEY = "ca-key.pem"
 
 PROGRAMS = {"chromium": "chromium", "firefox": "firefox-esr"}
 
@@ -64,23 +70,39 @@ def version(ctx: Context, browser: str) -> str:
 
 
 def make_authority(ctx: Context) -> Authority:
-    """Makes an authority of one day, and a certificate of HOST from it."""
+    """Makes an authority of one day, and a certificate of HOST and the namespace's address."""
     made = Authority(*(ctx.directory / name for name in ("ca.pem", "cert.pem", "key.pem")))
-    authority_key = ctx.directory / "ca-key.pem"
+    authority_key = ctx.directory / AUTHORITY_KEY
     new = ["openssl", "req", "-x509", "-nodes", "-days", "1", "-newkey", "ec",
            "-pkeyopt", "ec_paramgen_curve:prime256v1"]
     ctx.run([*new, "-subj", "/CN=Turnpike test authority", "-keyout", authority_key,
              "-out", made.authority])
     ctx.run([*new, "-subj", f"/CN={HOST}", "-keyout", made.key, "-out", made.certificate,
              "-CA", made.authority, "-CAkey", authority_key,
-             "-addext", f"subjectAltName=DNS:{HOST}",
+             "-addext", f"subjectAltName={NAMES}",
              "-addext", "basicConstraints=critical,CA:FALSE",
              "-addext", "extendedKeyUsage=serverAuth"])
     return made
 
 
-def start(ctx: Context, browser: str, url: str, address: str, authority: Authority) -> Process:
-    """Opens `url` in the browser, for which HOST is `address`."""
+def make_expired(ctx: Context, authority: Authority) -> Authority:
+    """Makes a certificate of that authority's that ended yesterday."""
+    made = Authority(authority.authority,
+                     *(ctx.directory / name for name in ("expired.pem", "expired-key.pem")))
+    request = ctx.directory / "expired.csr"
+    ctx.run(["openssl", "req", "-nodes", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:prime256v1", "-subj", f"/CN={HOST}", "-keyout", made.key,
+             "-addext", f"subjectAltName={NAMES}", "-out", request])
+    ctx.run(["openssl", "x509", "-req", "-in", request, "-days", "-1", "-copy_extensions",
+             "copyall", "-CA", made.authority, "-CAkey", ctx.directory / AUTHORITY_KEY,
+             "-CAcreateserial", "-out", made.certificate])
+    return made
+
+
+def start(ctx: Context, browser: str, url: str, address: str, authority: Authority,
+          pipe: tuple[int, int] | None = None) -> Process:
+    """Opens `url` in the browser, for which HOST is `address`. Chromium takes commands from and
+    gives answers to the two descriptors of `pipe`."""
     home = ctx.directory / f"{browser}-home"
     profile = home / "profile"
     profile.mkdir(parents=True)
@@ -90,7 +112,10 @@ def start(ctx: Context, browser: str, url: str, address: str, authority: Authori
     if browser == "chromium":
         trust(ctx, authority, home / ".pki/nssdb")
         argv = ["chromium", *CHROMIUM_FLAGS, f"--user-data-dir={profile}",
-                f"--host-resolver-rules=MAP {HOST} {address}", url]
+                f"--host-resolver-rules=MAP {HOST} {address},MAP {HOST}. {address}", url]
+        if pipe is not None:
+            moved = f'exec 3<&{pipe[0]} 4>&{pipe[1]} {pipe[0]}<&- {pipe[1]}>&-; exec "$@"'
+            argv = ["bash", "-c", moved, "bash", argv[0], "--remote-debugging-pipe", *argv[1:]]
     else:
         trust(ctx, authority, profile)
         prefs = {**FIREFOX_PREFS, "network.dns.forceResolve": address}
@@ -98,7 +123,7 @@ def start(ctx: Context, browser: str, url: str, address: str, authority: Authori
             f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in prefs.items()))
         argv = ["firefox-esr", "--headless", "--no-remote", "--profile", str(profile), url]
     process = ctx.spawn(["setsid", "env", *(f"{k}={v}" for k, v in variables.items()), *argv],
-                        browser)
+                        browser, pipe or ())
     ctx.on_cleanup(lambda: end_group(process.pid))
     return process
 

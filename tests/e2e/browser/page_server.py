@@ -15,14 +15,16 @@ FILES = {"/": ("page.html", "text/html"), "/page.js": ("page.js", "text/javascri
 class PageServer:
     """A page from http://127.0.0.1 is a secure context, so it may use fake cameras."""
 
-    def __init__(self, cases: list[dict[str, Any]]):
+    def __init__(self, cases: list[dict[str, Any]], documents: dict[str, Any] | None = None):
+        """`documents` are served beside the page, as JSON, by their paths."""
         self.results: dict[str, dict[str, Any]] = {}
         results = self.results
+        served = {"/plan": {"cases": cases}, **(documents or {})}
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                if self.path == "/plan":
-                    self.answer(json.dumps({"cases": cases}).encode(), "application/json")
+                if self.path in served:
+                    self.answer(json.dumps(served[self.path]).encode(), "application/json")
                 elif self.path in FILES:
                     name, kind = FILES[self.path]
                     self.answer((HERE / name).read_bytes(), kind)
