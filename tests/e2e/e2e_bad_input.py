@@ -112,7 +112,7 @@ def locked_by_another(ctx: Context, server: Server) -> None:
 
 
 def check_ledgers(ctx: Context, server: Server) -> None:
-    """What is not a good ledger of ours is left alone, byte for byte."""
+    """A damaged ledger is set aside, somebody else's is refused; both are kept byte for byte."""
     whole = (server.state / "usage.db").read_bytes()
 
     def newer(path: Path) -> None:
@@ -128,19 +128,23 @@ def check_ledgers(ctx: Context, server: Server) -> None:
         connection.commit()
         connection.close()
 
-    cases = {
+    damaged = {
         "text": lambda path: path.write_bytes(b"Dear diary, " * 1000),
         "cut": lambda path: path.write_bytes(whole[:len(whole) // 2 // 4096 * 4096]),
         "short": lambda path: path.write_bytes(whole[:700]),
-        "newer": newer,
-        "foreign": foreign,
     }
-    for name, damage in cases.items():
+    for name, change in {**damaged, "newer": newer, "foreign": foreign}.items():
         other = Server(ctx, f"ledger-{name}")
         path = other.state / "usage.db"
         path.write_bytes(whole)
-        damage(path)
+        change(path)
         before = hashlib.sha256(path.read_bytes()).digest()
+        if name in damaged:
+            refused(ctx, [ctx.turnpike, "usage", "report", "--ledger", other.state], "usage.db")
+            other.start().stop()
+            check_equal(hashlib.sha256(path.with_name("usage.db.damaged-1").read_bytes()).digest(),
+                        before, f"the {name} ledger that was set aside")
+            continue
         refused(ctx, [ctx.turnpiked, "--config", other.write_config()], "usage.db")
         check_equal(hashlib.sha256(path.read_bytes()).digest(), before,
                     f"the {name} ledger after a refused start")
