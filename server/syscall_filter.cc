@@ -107,6 +107,11 @@ int Deny(scmp_filter_ctx filter, uint32_t action, std::string_view name) {
   return seccomp_rule_add(filter, action, number, 0);
 }
 
+// Argument is what libseccomp's SCMP_A0 and the like make, with no field left out.
+scmp_arg_cmp Argument(unsigned index, scmp_compare compare, scmp_datum_t a, scmp_datum_t b = 0) {
+  return {.arg = index, .op = compare, .datum_a = a, .datum_b = b};
+}
+
 // DenySockets leaves the families of the Internet, of the word to systemd and of the list of
 // interfaces. EAFNOSUPPORT is what a kernel without a family says.
 int DenySockets(scmp_filter_ctx filter) {
@@ -114,13 +119,15 @@ int DenySockets(scmp_filter_ctx filter) {
   // The families in use are 1 (unix), 2 (inet), 10 (inet6) and 16 (netlink): rules for one call are
   // alternatives, so each gap in between is one or some rules.
   static_assert(AF_UNIX == 1 && AF_INET == 2 && AF_INET6 == 10 && AF_NETLINK == 16);
-  int failed = seccomp_rule_add(filter, action, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, 0));
+  int failed = seccomp_rule_add(filter, action, SCMP_SYS(socket), 1, Argument(0, SCMP_CMP_EQ, 0));
   for (scmp_datum_t family = AF_INET + 1; family < AF_NETLINK; ++family) {
     if (family == AF_INET6 || failed != 0) continue;
-    failed = seccomp_rule_add(filter, action, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, family));
+    failed =
+        seccomp_rule_add(filter, action, SCMP_SYS(socket), 1, Argument(0, SCMP_CMP_EQ, family));
   }
   if (failed != 0) return failed;
-  return seccomp_rule_add(filter, action, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+  return seccomp_rule_add(filter, action, SCMP_SYS(socket), 1,
+                          Argument(0, SCMP_CMP_GT, AF_NETLINK));
 }
 
 // DenyNewCode keeps data from becoming code: what is mapped executable was so before.
@@ -129,7 +136,7 @@ int DenyNewCode(scmp_filter_ctx filter) {
   const uint32_t action = SCMP_ACT_ERRNO(EPERM);
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(pkey_mprotect)}) {
     const int failed = seccomp_rule_add(filter, action, call, 1,
-                                        SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+                                        Argument(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
     if (failed != 0) return failed;
   }
   return 0;
@@ -143,7 +150,7 @@ int DenyNewProcesses(scmp_filter_ctx filter) {
   }
   if (kSanitized) return 0;  // a leak check is a process of its own
   return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                          SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+                          Argument(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
 }
 
 int AddRules(scmp_filter_ctx filter) {
@@ -158,9 +165,9 @@ int AddRules(scmp_filter_ctx filter) {
     if (const int failed = Deny(filter, SCMP_ACT_ERRNO(ENOSYS), name); failed != 0) return failed;
   }
   // Typing into the terminal that a server may have been started from. The kernel looks at 32 bits.
-  for (const scmp_datum_t request : {TIOCSTI, TIOCLINUX}) {
+  for (const auto request : {scmp_datum_t{TIOCSTI}, scmp_datum_t{TIOCLINUX}}) {
     const int failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-                                        SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, request));
+                                        Argument(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, request));
     if (failed != 0) return failed;
   }
   for (const auto add : {DenySockets, DenyNewCode, DenyNewProcesses}) {

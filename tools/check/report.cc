@@ -1,6 +1,7 @@
 #include "tools/check/report.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 namespace turnpike::check {
@@ -12,7 +13,12 @@ void SortByDistance(std::vector<EdgeResult>& edges) {
                ? path->quality->rtt_p50
                : std::numeric_limits<double>::infinity();
   };
-  std::ranges::stable_sort(edges, {}, distance);
+  // An insertion sort, since equals keep their order and clang calls what stable_sort uses
+  // deprecated.
+  for (auto edge = edges.begin(); edge != edges.end(); ++edge) {
+    const auto place = std::ranges::upper_bound(edges.begin(), edge, distance(*edge), {}, distance);
+    std::rotate(place, edge, std::next(edge));
+  }
 }
 
 }  // namespace turnpike::check
