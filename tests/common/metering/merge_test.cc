@@ -221,7 +221,7 @@ std::vector<std::string> Shuffled(SeededRandom& random, const std::vector<std::s
 }
 
 TEST_CASE("a ledger that was lost and begun anew from the slots counts no byte twice") {
-  for (const uint64_t seed : {1, 2}) {
+  for (const uint64_t seed : {uint64_t{1}, uint64_t{2}}) {
     CAPTURE(seed);
     SeededRandom random(seed);
     Fleet fleet(Fleet::Empty{});

@@ -90,7 +90,7 @@ TEST_CASE("a capture that is cut off says after how many packets, anywhere") {
   file.Add(seconds(1), Bytes(60, 1));
   file.Add(seconds(2), Bytes(60, 1));
   const size_t whole = file.bytes().size();
-  for (const size_t missing : {1, 59, 60, 61, 75}) {
+  for (const size_t missing : std::initializer_list<size_t>{1, 59, 60, 61, 75}) {
     Bytes bytes = file.bytes();
     bytes.resize(whole - missing);
     auto capture = OpenBytes(bytes);

@@ -41,7 +41,7 @@ TEST_CASE("requests come from clients, answers from servers") {
 }
 
 TEST_CASE("application data of Send, Data and ChannelData, without padding") {
-  for (const size_t size : {0, 1, 5, 160}) {
+  for (const size_t size : std::initializer_list<size_t>{0, 1, 5, 160}) {
     const auto send = Read(Indication(kSend, size));
     REQUIRE(send.size() == 1);
     CHECK(send[0].sender == TurnSender::kClient);
@@ -72,7 +72,7 @@ TEST_CASE("a capture cut to headers still tells sizes") {
 }
 
 TEST_CASE("datagrams that the kernel has not cut yet hold several messages") {
-  for (const size_t padding : {0, 3}) {
+  for (const size_t padding : std::initializer_list<size_t>{0, 3}) {
     const Bytes one = Join({ChannelMessage(0x4000, Bytes(101, 7)), Bytes(padding, 0)});
     const auto messages = Read(Join({one, one, ChannelMessage(0x4000, Bytes(20, 7))}));
     REQUIRE(messages.size() == 3);
