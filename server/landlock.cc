@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "server/io/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 namespace turnpike {
 namespace {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "common/base/unique_fd.h"
 #include "server/io/tls_stream.h"
-#include "server/io/unique_fd.h"
 #include "server/turn/types.h"
 
 namespace turnpike {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "common/base/time.h"
-#include "server/io/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 namespace turnpike {
 

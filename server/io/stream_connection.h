@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/base/unique_fd.h"
 #include "server/io/client_end.h"
 #include "server/io/io_stats.h"
 #include "server/io/stream_options.h"
-#include "server/io/unique_fd.h"
 #include "server/io/uv.h"
 #include "server/io/write_queue.h"
 #include "server/turn/types.h"

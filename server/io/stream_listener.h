@@ -9,8 +9,8 @@
 #include <string>
 
 #include "common/base/time.h"
+#include "common/base/unique_fd.h"
 #include "server/io/stream_options.h"
-#include "server/io/unique_fd.h"
 #include "server/io/uv.h"
 
 namespace turnpike {

@@ -7,8 +7,8 @@
 #include <expected>
 #include <span>
 
+#include "common/base/unique_fd.h"
 #include "common/net/transport_address.h"
-#include "server/io/unique_fd.h"
 
 namespace turnpike {
 

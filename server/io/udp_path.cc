@@ -4,7 +4,7 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
-#include "server/io/unique_fd.h"
+#include "common/base/unique_fd.h"
 
 namespace turnpike {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <expected>
 
+#include "common/base/unique_fd.h"
 #include "common/net/transport_address.h"
-#include "server/io/unique_fd.h"
 
 namespace turnpike {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/unique_fd.h"
 #include "server/io/sockaddr.h"
-#include "server/io/unique_fd.h"
 
 namespace turnpike {
 
