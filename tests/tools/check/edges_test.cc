@@ -9,7 +9,8 @@ TEST_CASE("an edge has the first port of each transport that it offers") {
   const auto edges = ParseEdges(R"({"edges": [
     {"name": "ashburn", "region": "us1", "uris": [
       "stun:a.example:3478", "turn:a.example:3478?transport=udp",
-      "turn:a.example:443?transport=udp", "turn:a.example:443?transport=tcp", "turns:a.example:5349?transport=tcp"]},
+      "turn:a.example:443?transport=udp", "turn:a.example:443?transport=tcp",
+      "turns:a.example:5349?transport=tcp"]},
     {"name": "dublin", "uris": ["turn:[2001:db8::1]:3479?transport=udp", "turns:d.example"]}]})");
   REQUIRE(edges);
   REQUIRE(edges->size() == 3);
