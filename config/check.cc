@@ -197,6 +197,24 @@ void CheckFleet(const Config& config, Findings& findings) {
   }
 }
 
+void CheckApi(const Config& config, Findings& findings) {
+  std::set<std::string_view> sids;
+  for (size_t i = 0; i < config.api.accounts.size(); ++i) {
+    const ApiAccountConfig& each = config.api.accounts[i];
+    const std::string key = Indexed("api.accounts", i);
+    if (findings.IsBad(key)) continue;
+    if (!sids.insert(each.sid).second) {
+      findings.Add(key + ".sid", each.sid + " is the SID of an entry before it");
+    }
+    if (each.account.contains(':')) {
+      findings.Add(key + ".account", "has a colon, which separates account and label in usernames");
+    }
+    if (each.token_hashes.empty() && each.key_hashes.empty()) {
+      findings.Add(key, "can show nothing; write token_hashes, key_hashes or both");
+    }
+  }
+}
+
 void CheckTls(const Config& config, Findings& findings) {
   if (findings.IsBad("tls")) return;
   const Config::Tls& tls = config.tls;
@@ -237,6 +255,7 @@ void CheckWhole(const Config& config, Findings& findings) {
   CheckLimits(config, findings);
   CheckTls(config, findings);
   CheckFleet(config, findings);
+  CheckApi(config, findings);
   if (config.metering.directory.empty() && !findings.IsBad("metering.directory")) {
     findings.Add("metering.directory", "is empty; name a directory that outlives the process");
   }

@@ -43,6 +43,18 @@ enum class Redirect : uint8_t { kDraining, kAlways };
 // UdpPathWord is the fastest way of moving datagrams that the server may take.
 enum class UdpPathWord : uint8_t { kAuto, kOffload, kBatch, kPlain };
 
+// ApiAccountConfig is an account of the API; hashes are SHA-256 in lower-case hexadecimal digits.
+struct ApiAccountConfig {
+  std::string sid;
+  std::string account;
+  std::string name;
+  std::vector<std::string> token_hashes;
+  std::vector<std::string> key_hashes;
+  bool disabled = false;
+
+  friend bool operator==(const ApiAccountConfig&, const ApiAccountConfig&) = default;
+};
+
 struct AlternateServerConfig {
   IpAddress address;
   uint16_t port = 3478;
@@ -164,6 +176,11 @@ struct Config {
 
   struct Api {
     TransportAddress address{IpAddress::V4({{127, 0, 0, 1}}), 0};  // port 0: there is none
+    IpSet trusted_proxies{{{IpAddress::V4({{127, 0, 0, 0}}), 8}}};
+    uint32_t requests_per_second = 100;  // of an account; 0: no limit
+    uint32_t requests_per_second_per_address = 200;
+    IpSet webhook_networks;  // beside public addresses
+    std::vector<ApiAccountConfig> accounts;
   } api;
 
   struct Fleet {

@@ -82,6 +82,31 @@ ReadResult<uint16_t> Port::Read(std::string_view text) {
   return std::unexpected("is not a port; use 1-65535");
 }
 
+namespace {
+
+bool IsHex(std::string_view text, size_t digits) {
+  constexpr std::string_view kDigits = "0123456789abcdefABCDEF";
+  return text.size() == digits && text.find_first_not_of(kDigits) == std::string_view::npos;
+}
+
+}  // namespace
+
+ReadResult<std::string> SecretHash::Read(std::string_view text) {
+  if (!IsHex(text, 64)) return std::unexpected("is not 64 hexadecimal digits (SHA-256)");
+  std::string hash(text);
+  std::ranges::transform(hash, hash.begin(), [](char c) {
+    return static_cast<char>(c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c);
+  });
+  return hash;
+}
+
+ReadResult<std::string> Sid::Read(std::string_view text) {
+  if (!text.starts_with("AC") || !IsHex(text.substr(2), 32)) {
+    return std::unexpected("is not AC and 32 hexadecimal digits");
+  }
+  return std::string(text);
+}
+
 ReadResult<std::string> DnsLabel::Read(std::string_view text) {
   const auto fits = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';

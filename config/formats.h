@@ -55,6 +55,20 @@ struct OptionalSecret : Secret {
   static std::string Print(const Value& value) { return value.empty() ? "\"\"" : "\"…\""; }
 };
 
+// SecretHash is the SHA-256 of a secret.
+struct SecretHash : Secret {
+  static std::string Describe() { return "64 hexadecimal digits (SHA-256)"; }
+  static ReadResult<Value> Read(std::string_view text);
+};
+
+// Sid is the identifier of an account.
+struct Sid {
+  using Value = std::string;
+  static std::string Describe() { return "AC and 32 hexadecimal digits"; }
+  static ReadResult<Value> Read(std::string_view text);
+  static std::string Print(const Value& value) { return Quote(value); }
+};
+
 // YesNo is true or false.
 struct YesNo {
   using Value = bool;

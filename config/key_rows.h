@@ -182,6 +182,7 @@ inline std::string NameCap(const Cap& cap) {
   return EscapeText(cap.account) + (cap.label ? ":" + EscapeText(*cap.label) : "") + "/" +
          std::string(CapPeriodName(cap.period)) + "/" + (cap.money ? "money" : "bytes");
 }
+inline std::string NameApiAccount(const ApiAccountConfig& account) { return account.sid; }
 inline std::string NameEdge(const Edge& edge) { return edge.name; }
 inline std::string NameUser(const UserConfig& user) { return EscapeText(user.username); }
 

@@ -272,6 +272,37 @@ constexpr Key kKeys[] = {
             "put a proxy in front of it."),
     Restart(Value<Address, MEMBER(api.address.ip)>("api.address", "The address to bind.")),
     Restart(Value<PortOrOff, MEMBER(api.address.port)>("api.port", "The port to bind.")),
+    List<Range, MEMBER(api.trusted_proxies)>(
+        "api.trusted_proxies",
+        "Whose X-Forwarded-For names the client that limits per address are for.", "[10.0.0.0/24]"),
+    Value<Whole<0, 1'000'000>, MEMBER(api.requests_per_second)>(
+        "api.requests_per_second", "Of one account; beyond it requests get 429. 0: no limit."),
+    Value<Whole<0, 1'000'000>, MEMBER(api.requests_per_second_per_address)>(
+        "api.requests_per_second_per_address",
+        "Of one IPv4 address or IPv6 /64; beyond it requests get 429. 0: no limit."),
+    List<Range, MEMBER(api.webhook_networks)>(
+        "api.webhook_networks",
+        "Private networks that usage triggers may call; public addresses they may always.",
+        "[10.0.0.0/24]"),
+    Entries<MEMBER(api.accounts), kPrintNothing, NameApiAccount>(
+        "api.accounts",
+        "Accounts beside those of `turnpike account`, which also makes SIDs and secrets. A secret "
+        "is 32 random hexadecimal digits; its hash is `printf %s SECRET | sha256sum`.",
+        "[{sid: AC0123456789abcdef0123456789abcdef, account: acme, token_hashes: [e3b0c442…]}]"),
+    Value<Sid, MEMBER(api.accounts.back().sid)>("api.accounts[].sid", "Its name in the API.", "",
+                                                Presence::kRequired),
+    Value<Text<1, 128>, MEMBER(api.accounts.back().account)>(
+        "api.accounts[].account", "The account that pays.", "", Presence::kRequired),
+    Value<Text<0, 128>, MEMBER(api.accounts.back().name)>("api.accounts[].name", "For people.",
+                                                          "none"),
+    List<SecretHash, MEMBER(api.accounts.back().token_hashes)>(
+        "api.accounts[].token_hashes", "Of its auth tokens; several while one is rotated.",
+        "[\"${ACME_TOKEN_SHA256}\"]"),
+    List<SecretHash, MEMBER(api.accounts.back().key_hashes)>(
+        "api.accounts[].key_hashes", "Of its API keys, which mint credentials by GET /turn.",
+        "[\"${ACME_KEY_SHA256}\"]"),
+    Value<YesNo, MEMBER(api.accounts.back().disabled)>("api.accounts[].disabled",
+                                                       "Whether it is refused.", "false"),
 
     Section("fleet", "The sites that clients can be sent to."),
     Entries<MEMBER(fleet.edges), kPrintNothing, NameEdge>(

@@ -8,7 +8,6 @@
 #include "common/base/log.h"
 #include "common/base/version.h"
 #include "config/rates.h"
-#include "server/api/api_http.h"
 #include "server/cpu_count.h"
 #include "server/host_addresses.h"
 #include "server/io/clock.h"
@@ -169,15 +168,6 @@ std::expected<void, std::string> App::OpenWorkers(const config::Config& config, 
     setup.stream_listeners = (*worker)->stream_listeners();
     workers_.push_back(std::move(*worker));
   }
-  return {};
-}
-
-std::expected<void, std::string> App::StartApi(const config::Config& config) {
-  if (config.api.address.port == 0) return {};
-  api_ = std::make_unique<ApiService>(MakeApiSettings(config));
-  auto started = StartApiHttp(config.api.address, *api_);
-  if (!started) return std::unexpected(started.error());
-  api_http_ = std::move(*started);
   return {};
 }
 

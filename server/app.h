@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "server/api/service.h"
+#include "server/api/trigger_watch.h"
 #include "server/file_watch.h"
 #include "server/io/connection_limits.h"
 #include "server/io/dtls_context.h"
@@ -168,6 +169,7 @@ class App final : public MetricsSource, public AdminActions {
   std::unique_ptr<HttpServer> admin_;
   std::unique_ptr<ApiService> api_;
   std::unique_ptr<HttpServer> api_http_;  // null: there is no API
+  std::unique_ptr<TriggerWatch> trigger_watch_;
 };
 
 }  // namespace turnpike

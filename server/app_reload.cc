@@ -121,6 +121,8 @@ std::expected<void, std::string> App::Adopt(config::Config config) {
   if (!streams) return std::unexpected(streams.error());
   auto caps = MakeCaps(config);
   if (!caps) return std::unexpected(caps.error());
+  auto api = MakeApiSettings(config);
+  if (!api) return std::unexpected(api.error());
 
   SetToken(config.admin.token);
   SetLimits(config);
@@ -129,7 +131,7 @@ std::expected<void, std::string> App::Adopt(config::Config config) {
   // Also without caps: the old ones then let go of whom they hold back.
   if (!config.caps.empty() || !config_.caps.empty()) ledger_->ReplaceCaps(std::move(*caps));
   drain_deadline_ = config.drain_deadline;
-  if (api_ != nullptr) api_->SetSettings(MakeApiSettings(config));
+  if (api_ != nullptr) api_->SetSettings(std::move(*api));
   ConfigureLog(config.log.level, config.log.format);
   config_ = std::move(config);
   return {};

@@ -8,12 +8,23 @@
 #include <utility>
 
 #include "config/own_edge.h"
+#include "config/rates.h"
 #include "server/host_addresses.h"
 #include "server/io/stream_listener.h"
 #include "server/io/stun_query.h"
 
 namespace turnpike {
 namespace {
+
+// ParseDigest reads what the configuration has checked: 64 lower-case hexadecimal digits.
+Sha256Digest ParseDigest(std::string_view text) {
+  const auto digit = [](char c) { return static_cast<uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10); };
+  Sha256Digest digest{};
+  for (size_t i = 0; i < digest.size(); ++i) {
+    digest[i] = static_cast<uint8_t>(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+  }
+  return digest;
+}
 
 std::shared_ptr<const Credentials> MakeCredentials(const config::Config& config) {
   std::vector<Credentials::User> users;
@@ -154,8 +165,28 @@ StreamOptions MakeStreamOptions(const config::Config& config) {
   return options;
 }
 
-ApiSettings MakeApiSettings(const config::Config& config) {
+std::expected<ApiSettings, std::string> MakeApiSettings(const config::Config& config) {
   ApiSettings settings;
+  if (!config.metering.rates.empty()) {
+    auto rates = config::LoadRates(config.metering.rates);
+    if (!rates) return std::unexpected(rates.error().front().ToString());
+    settings.rates = std::move(*rates);
+  }
+  if (!config.auth.secrets.empty()) settings.secret = config.auth.secrets.front();
+  settings.trusted_proxies = config.api.trusted_proxies;
+  settings.webhook_networks = config.api.webhook_networks;
+  settings.requests_per_second = config.api.requests_per_second;
+  settings.requests_per_second_per_address = config.api.requests_per_second_per_address;
+  for (const config::ApiAccountConfig& each : config.api.accounts) {
+    ApiAccount& account = settings.accounts.emplace_back(
+        ApiAccount{each.sid, each.account, each.name, each.disabled, {}});
+    for (const std::string& hash : each.token_hashes) {
+      account.secrets.push_back({SecretKind::kToken, ParseDigest(hash)});
+    }
+    for (const std::string& hash : each.key_hashes) {
+      account.secrets.push_back({SecretKind::kKey, ParseDigest(hash)});
+    }
+  }
   settings.edges = config.fleet.edges;
   settings.edge_choice = config.fleet.choice;
   if (settings.edges.empty()) {

@@ -37,8 +37,9 @@ UdpPath ChooseUdpPath(config::UdpPathWord wanted, UdpPath fastest);
 // MakeStreamOptions maps the limits of stream connections.
 StreamOptions MakeStreamOptions(const config::Config& config);
 
-// MakeApiSettings maps what the API answers from.
-ApiSettings MakeApiSettings(const config::Config& config);
+// MakeApiSettings maps what the API answers from. It fails with a sentence when metering.rates
+// cannot be read.
+std::expected<ApiSettings, std::string> MakeApiSettings(const config::Config& config);
 
 // MakeLimits maps the limits on allocations and what they move.
 LimitOptions MakeLimits(const config::Config& config);

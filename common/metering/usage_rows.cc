@@ -17,7 +17,8 @@ WHERE bucket >= ?1 AND bucket < ?2 AND (?3 IS NULL OR account = ?3)
 }  // namespace
 
 std::expected<UsageRows, std::string> ReadUsageRows(const std::string& ledger, const Period& period,
-                                                    const std::optional<std::string>& account) {
+                                                    const std::optional<std::string>& account,
+                                                    UnknownAccount unknown) {
   UsageRows usage;
   const auto opened = BeginReading(ledger, period, usage.scope);
   if (!opened) return std::unexpected(opened.error());
@@ -41,6 +42,7 @@ std::expected<std::map<std::string, std::vector<UsageRow>>, std::string> ReadUsa
     by_key[accounts.Int(0)] = &usage[name];
   }
   if (database.ok() && account && !only) {
+    if (unknown == UnknownAccount::kNoUsage) return usage;
     return std::unexpected("the ledger knows no account \"" + EscapeText(*account) +
                            "\"; `turnpike usage report --by account` lists those it knows");
   }

@@ -1,6 +1,7 @@
 // Usage as rating takes it: every bucket of every account. Reads usage buckets alone, never parts.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <map>
 #include <optional>
@@ -20,10 +21,15 @@ struct UsageRows {
   std::map<std::string, std::vector<UsageRow>> accounts;
 };
 
+// UnknownAccount says what an account is that the ledger has never seen: most often misspelt, or
+// one that has not used anything yet.
+enum class UnknownAccount : uint8_t { kError, kNoUsage };
+
 // ReadUsageRows reads the buckets of `period`, of one account or of all. It fails with a sentence
-// that names the file, and when the ledger has never seen `account`.
-std::expected<UsageRows, std::string> ReadUsageRows(const std::string& ledger, const Period& period,
-                                                    const std::optional<std::string>& account);
+// that names the file, or the account that is unknown.
+std::expected<UsageRows, std::string> ReadUsageRows(
+    const std::string& ledger, const Period& period, const std::optional<std::string>& account,
+    UnknownAccount unknown = UnknownAccount::kError);
 
 // ReadUsageRows reads the same within the caller's transaction.
 std::expected<std::map<std::string, std::vector<UsageRow>>, std::string> ReadUsageRows(

@@ -8,7 +8,7 @@
 namespace turnpike {
 namespace {
 
-constexpr ErrorRow kRows[] = {
+constexpr ErrorRow kErrors[] = {
     {ErrorCode::kInvalidParameter, 400, "Invalid parameter"},
     {ErrorCode::kAuthenticate, 401, "Authenticate"},
     {ErrorCode::kMethodNotAllowed, 405, "Method not allowed"},
@@ -23,10 +23,10 @@ constexpr ErrorRow kRows[] = {
 
 }  // namespace
 
-std::span<const ErrorRow> ErrorRows() { return kRows; }
+std::span<const ErrorRow> ErrorRows() { return kErrors; }
 
 HttpAnswer ErrorAnswer(ErrorCode code, std::string_view detail) {
-  const ErrorRow& row = *std::ranges::find(kRows, code, &ErrorRow::code);
+  const ErrorRow& row = *std::ranges::find(kErrors, code, &ErrorRow::code);
   std::string message(row.message);
   if (!detail.empty()) message += ": " + std::string(detail);
   const nlohmann::ordered_json body = {
@@ -38,6 +38,10 @@ HttpAnswer ErrorAnswer(ErrorCode code, std::string_view detail) {
   if (row.status == 401) answer.headers = "WWW-Authenticate: Basic realm=\"Turnpike API\"\r\n";
   if (row.status == 429) answer.headers = "Retry-After: 1\r\n";
   return answer;
+}
+
+HttpAnswer InvalidParameter(std::string_view sentence) {
+  return ErrorAnswer(ErrorCode::kInvalidParameter, sentence);
 }
 
 HttpAnswer JsonAnswer(std::string body, int status) {

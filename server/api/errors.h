@@ -36,6 +36,9 @@ std::span<const ErrorRow> ErrorRows();
 // from outside are never repeated in it.
 HttpAnswer ErrorAnswer(ErrorCode code, std::string_view detail = {});
 
+// InvalidParameter is the answer for kInvalidParameter; `sentence` says what would be right.
+HttpAnswer InvalidParameter(std::string_view sentence);
+
 // JsonAnswer makes an answer of a JSON text.
 HttpAnswer JsonAnswer(std::string body, int status = 200);
 

@@ -5,9 +5,13 @@
 #include <optional>
 
 #include "common/base/version.h"
+#include "server/api/access.h"
 #include "server/api/edges.h"
 #include "server/api/errors.h"
 #include "server/api/pages.h"
+#include "server/api/tokens.h"
+#include "server/api/triggers.h"
+#include "server/api/usage_records.h"
 #include "server/http/path.h"
 
 namespace turnpike {
@@ -28,6 +32,30 @@ HttpAnswer ListErrors(ApiService&, const ApiCall&) {
 
 // clang-format off
 constexpr PublicRoute kRoutes[] = {
+    {"POST", "/2010-04-01/Accounts/{AccountSid}/Tokens.json", "createToken",
+     "A time-limited credential, and the ICE servers that take it.",
+     "Ttl Label Edge ClientAddress", CreateToken},
+    {"GET", "/2010-04-01/Accounts/{AccountSid}/Usage/Records.json", "listUsage",
+     "Usage and its price, by category.",
+     "Category StartDate EndDate PageSize Page", ListUsage},
+    {"GET", "/2010-04-01/Accounts/{AccountSid}/Usage/Records/{Period}.json", "listUsageOf",
+     "The same by Daily, Monthly or Yearly, or for AllTime, Today, Yesterday, ThisMonth, LastMonth.",
+     "Category StartDate EndDate PageSize Page", ListUsage},
+    {"GET", "/2010-04-01/Accounts/{AccountSid}/Usage/Triggers.json", "listTriggers",
+     "Usage triggers.", "Recurring TriggerBy UsageCategory PageSize Page", ListTriggers},
+    {"POST", "/2010-04-01/Accounts/{AccountSid}/Usage/Triggers.json", "createTrigger",
+     "A webhook that is called once in each period in which usage reaches a value.",
+     "CallbackUrl CallbackMethod FriendlyName Recurring TriggerBy TriggerValue UsageCategory",
+     CreateTrigger},
+    {"GET", "/2010-04-01/Accounts/{AccountSid}/Usage/Triggers/{Sid}.json", "fetchTrigger",
+     "One trigger.", "", FetchTrigger},
+    {"DELETE", "/2010-04-01/Accounts/{AccountSid}/Usage/Triggers/{Sid}.json", "removeTrigger",
+     "Removes a trigger.", "", RemoveTrigger},
+    {"GET", "/turn", "mintByRest",
+     "A time-limited credential by the REST convention; `key` is an API key, `username` a label.",
+     "username ttl key Edge ClientAddress", MintByRest},
+    {"POST", "/turn", "mintByRestForm", "The same with a form.",
+     "username ttl Edge ClientAddress", MintByRest},
     {"GET", "/v1/edges", "listEdges",
      "The edges of the fleet, with the URIs by which a client can reach or probe each.",
      "", ListEdges},
@@ -81,6 +109,7 @@ ordered_json Operation(const PublicRoute& route) {
 std::span<const PublicRoute> PublicRoutes() { return kRoutes; }
 
 HttpAnswer AnswerPublic(ApiService& service, const HttpRequest& request) {
+  if (auto allowed = AllowAddress(service, request); !allowed) return allowed.error();
   if (request.body_too_large) return ErrorAnswer(ErrorCode::kTooLarge);
   const bool is_head = request.method == "HEAD";
   const std::string_view method = is_head ? "GET" : request.method;

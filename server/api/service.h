@@ -1,12 +1,24 @@
 // What the API answers from.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
-#include <utility>
+#include <optional>
+#include <semaphore>
+#include <string>
 #include <vector>
 
+#include "common/accounts/account.h"
+#include "common/accounts/trigger_store.h"
+#include "common/base/random.h"
+#include "common/base/time.h"
+#include "common/metering/rate_card.h"
 #include "common/net/edge.h"
+#include "common/net/ip_set.h"
+#include "server/api/account_directory.h"
+#include "server/api/rate_limit.h"
 
 namespace turnpike {
 
@@ -14,25 +26,52 @@ namespace turnpike {
 struct ApiSettings {
   std::vector<Edge> edges = {};  // one at least
   EdgeChoice edge_choice = EdgeChoice::kNearest;
+  std::string secret = {};  // that credentials are minted with; empty: none are
+  std::vector<ApiAccount> accounts = {};
+  IpSet webhook_networks = {};       // that triggers may call, beside public addresses
+  IpSet trusted_proxies = {};        // whose X-Forwarded-For is believed
+  uint32_t requests_per_second = 0;  // of an account; 0: no limit
+  uint32_t requests_per_second_per_address = 0;
+  std::optional<RateTable> rates = {};  // nullopt: usage has no price
+};
+
+// ApiHost is what the API is given to work with.
+struct ApiHost {
+  std::function<Now()> clock;              // any thread
+  std::string ledger;                      // the directory of the ledger
+  std::unique_ptr<AccountDb> accounts;     // null: only accounts of the configuration
+  std::unique_ptr<TriggerStore> triggers;  // null: there are no triggers
+  std::unique_ptr<RandomSource> random;
 };
 
 // ApiService is the state that all requests share. Every method may be called from any thread.
 class ApiService {
  public:
-  explicit ApiService(ApiSettings settings) { SetSettings(std::move(settings)); }
+  ApiService(ApiHost host, ApiSettings settings);
 
   // settings returns those in force; they do not change while somebody holds them.
-  std::shared_ptr<const ApiSettings> settings() const {
-    const std::lock_guard lock(mutex_);
-    return settings_;
-  }
-  void SetSettings(ApiSettings settings) {
-    auto made = std::make_shared<const ApiSettings>(std::move(settings));
-    const std::lock_guard lock(mutex_);
-    settings_ = std::move(made);
-  }
+  std::shared_ptr<const ApiSettings> settings() const;
+  void SetSettings(ApiSettings settings);
+
+  Now now() const { return host_.clock(); }
+  const std::string& ledger() const { return host_.ledger; }
+  TriggerStore* triggers() { return host_.triggers.get(); }
+  std::shared_ptr<const std::vector<ApiAccount>> Accounts() { return accounts_.All(now().mono); }
+  std::string NewSidOf(std::string_view prefix);
+
+  RateLimiter& by_address() { return by_address_; }
+  RateLimiter& by_account() { return by_account_; }
+
+  // reading lets a few requests read the ledger at a time: more would only compete for its pages.
+  std::counting_semaphore<8>& reading() { return reading_; }
 
  private:
+  ApiHost host_;
+  AccountDirectory accounts_;
+  RateLimiter by_address_;
+  RateLimiter by_account_;
+  std::counting_semaphore<8> reading_{2};
+  std::mutex random_mutex_;
   mutable std::mutex mutex_;
   std::shared_ptr<const ApiSettings> settings_;
 };

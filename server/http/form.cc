@@ -48,6 +48,11 @@ std::string EncodePercent(std::string_view text) {
   return out;
 }
 
+std::string ValueOf(const Form& form, const std::string& name, std::string_view unset) {
+  const auto found = form.find(name);
+  return found == form.end() ? std::string(unset) : found->second;
+}
+
 Form ReadForm(std::string_view text) {
   Form values;
   while (!text.empty()) {

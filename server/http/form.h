@@ -15,6 +15,9 @@ std::string DecodePercent(std::string_view text);
 // EncodePercent encodes all but letters, digits and `-._~` (RFC 3986 §2.3).
 std::string EncodePercent(std::string_view text);
 
+// ValueOf returns the value of `name`, or `unset`.
+std::string ValueOf(const Form& form, const std::string& name, std::string_view unset = {});
+
 // ReadForm decodes `a=1&b=2`. Of a name that stands there twice the last value counts.
 Form ReadForm(std::string_view text);
 

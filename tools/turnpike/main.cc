@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/base/version.h"
+#include "tools/turnpike/account.h"
 #include "tools/turnpike/admin_commands.h"
 #include "tools/turnpike/check_command.h"
 #include "tools/turnpike/config_command.h"
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   turnpike::AddUsageCommand(app, &exit_status);
   turnpike::AddTokenCommand(app, &exit_status);
+  turnpike::AddAccountCommand(app, &exit_status);
   turnpike::AddConfigCommand(app, &exit_status);
   turnpike::AddLoadCommand(app, &exit_status);
   turnpike::AddReplayCommand(app, &exit_status);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/server/api/api_world.h"
 #include "tests/server/http/exchange.h"
 
 namespace turnpike {
@@ -19,12 +20,9 @@ using test::StatusOf;
 
 // Site is an endpoint that the tests share: stopping one takes two seconds.
 struct Site {
-  ApiService service{{.edges = {{.name = "ashburn",
-                                 .region = "us1",
-                                 .hosts = {"turn-us1.example.com"},
-                                 .addresses = {*IpAddress::Parse("203.0.113.7")}}}}};
+  test::ApiWorld world;
   std::unique_ptr<HttpServer> http =
-      StartApiHttp({*IpAddress::Parse("127.0.0.1"), 0}, service).value();
+      StartApiHttp({*IpAddress::Parse("127.0.0.1"), 0}, *world.service).value();
 };
 
 HttpServer& TheServer() {
@@ -41,11 +39,13 @@ TEST_CASE("edges are told with their URIs") {
   CHECK(StatusOf(response) == 200);
   CHECK(HasHeader(response, "Content-Type: application/json"));
   const json edges = json::parse(BodyOf(response)).at("edges");
-  REQUIRE(edges.size() == 1);
+  REQUIRE(edges.size() == 2);
   CHECK(edges[0].at("name") == "ashburn");
   CHECK(edges[0].at("uris") == json{"stun:turn-us1.example.com:3478",
                                     "turn:turn-us1.example.com:3478?transport=udp",
-                                    "turn:turn-us1.example.com:3478?transport=tcp"});
+                                    "turn:turn-us1.example.com:3478?transport=tcp",
+                                    "turn:turn-us1.example.com:443?transport=tcp",
+                                    "turns:turn-us1.example.com:5349?transport=tcp"});
 }
 
 TEST_CASE("a page is served with rules that keep scripts from elsewhere out") {

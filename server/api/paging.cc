@@ -1,0 +1,75 @@
+#include "server/api/paging.h"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "server/api/errors.h"
+#include "server/api/formats.h"
+
+namespace turnpike {
+namespace {
+
+constexpr size_t kMaxSize = 1000;
+constexpr size_t kMaxNumber = 1'000'000;
+
+std::optional<size_t> ReadCount(const Form& query, const char* name, size_t unset) {
+  const auto given = query.find(name);
+  if (given == query.end()) return unset;
+  const std::string& text = given->second;
+  size_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size();
+  return is_whole ? std::optional(count) : std::nullopt;
+}
+
+std::string Link(std::string_view path, Form query, size_t size, size_t number) {
+  query["PageSize"] = std::to_string(size);
+  query["Page"] = std::to_string(number);
+  std::string uri(path);
+  char separator = '?';
+  for (const auto& [name, value] : query) {
+    uri += std::exchange(separator, '&') + EncodePercent(name) + "=" + EncodePercent(value);
+  }
+  return uri;
+}
+
+}  // namespace
+
+std::expected<Page, HttpAnswer> ReadPage(const Form& query) {
+  const auto size = ReadCount(query, "PageSize", Page{}.size);
+  const auto number = ReadCount(query, "Page", 0);
+  if (!size || *size < 1 || *size > kMaxSize) {
+    return std::unexpected(InvalidParameter("PageSize is a whole number, 1 to 1000"));
+  }
+  if (!number || *number > kMaxNumber) {
+    return std::unexpected(InvalidParameter("Page is a whole number, 0 to 1000000"));
+  }
+  return Page{*size, *number};
+}
+
+HttpAnswer WritePage(std::vector<nlohmann::ordered_json> rows, std::string_view list,
+                     std::string_view path, Form query, const Page& page) {
+  query.erase("PageToken");
+  const size_t begin = std::min(rows.size(), page.size * page.number);
+  const size_t end = std::min(rows.size(), begin + page.size);
+  const auto first = std::make_move_iterator(rows.begin());
+  const auto at = [&](size_t index) { return first + static_cast<std::ptrdiff_t>(index); };
+  const std::vector<nlohmann::ordered_json> shown(at(begin), at(end));
+  nlohmann::ordered_json answer = {{"first_page_uri", Link(path, query, page.size, 0)},
+                                   {"start", begin},
+                                   {"end", end == begin ? begin : end - 1},
+                                   {"page", page.number},
+                                   {"page_size", page.size},
+                                   {"uri", Link(path, query, page.size, page.number)},
+                                   {"next_page_uri", nullptr},
+                                   {"previous_page_uri", nullptr}};
+  if (end < rows.size()) answer["next_page_uri"] = Link(path, query, page.size, page.number + 1);
+  if (page.number > 0) answer["previous_page_uri"] = Link(path, query, page.size, page.number - 1);
+  answer[std::string(list)] = shown;
+  return JsonAnswer(DumpJson(answer));
+}
+
+}  // namespace turnpike
