@@ -23,6 +23,10 @@ constexpr uint16_t kFirstFreePort = 1024;
 // How the log begins to say why the kernel does not help.
 constexpr const char* kUnavailable = "unavailable: ";
 
+// What getaddrinfo(3) reads each time, since webhooks go to names.
+constexpr const char* kOfResolver[] = {"/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf",
+                                       "/etc/gai.conf", "/etc/resolv.conf"};
+
 // FilesOf returns every file that the server reads again while it runs.
 std::vector<std::string> FilesOf(const config::Config& config, const std::string& config_path) {
   std::vector<std::string> files = config.secret_files;
@@ -33,6 +37,17 @@ std::vector<std::string> FilesOf(const config::Config& config, const std::string
   return files;
 }
 
+// AddResolverFiles adds each by itself, not all of /etc. A link's target is replaced by rename, as
+// systemd-resolved and NetworkManager do, so its directory is added.
+void AddResolverFiles(std::vector<std::string>& readable) {
+  for (const char* path : kOfResolver) {
+    std::error_code error;
+    readable.emplace_back(path);
+    const auto target = std::filesystem::canonical(path, error);
+    if (!error && target.parent_path() != "/etc") readable.push_back(target.parent_path());
+  }
+}
+
 std::string RestrictFilesFor(const config::Config& config, const std::vector<std::string>& files) {
   if (!config.hardening.landlock) return "off";
   ReachableFiles reachable{.readable = ReadablePlaces(files),
@@ -41,6 +56,7 @@ std::string RestrictFilesFor(const config::Config& config, const std::vector<std
   if (!backups.empty()) reachable.writable.push_back(backups);
   // Metrics tell of the process and of its host's start, and SQLite takes its seed from the device.
   for (const char* path : {"/proc", "/dev/urandom"}) reachable.readable.emplace_back(path);
+  if (config.api.address.port != 0) AddResolverFiles(reachable.readable);
   if (kSanitized) reachable.readable.emplace_back("/");
   const auto abi = RestrictFiles(reachable);
   return abi ? "on, ABI " + std::to_string(*abi) : kUnavailable + abi.error();

@@ -22,14 +22,15 @@ std::expected<UsageRows, std::string> ReadUsageRows(const std::string& ledger, c
   UsageRows usage;
   const auto opened = BeginReading(ledger, period, usage.scope);
   if (!opened) return std::unexpected(opened.error());
-  auto accounts = ReadUsageRows(**opened, period, account);
+  auto accounts = ReadUsageRows(**opened, period, account, unknown);
   if (!accounts) return std::unexpected(accounts.error());
   usage.accounts = std::move(*accounts);
   return usage;
 }
 
 std::expected<std::map<std::string, std::vector<UsageRow>>, std::string> ReadUsageRows(
-    Database& database, const Period& period, const std::optional<std::string>& account) {
+    Database& database, const Period& period, const std::optional<std::string>& account,
+    UnknownAccount unknown) {
   std::map<std::string, std::vector<UsageRow>> usage;
   // Rows come in the order of buckets, so every row looks for its account: by number, not by name.
   std::map<int64_t, std::vector<UsageRow>*> by_key;

@@ -33,6 +33,7 @@ std::expected<UsageRows, std::string> ReadUsageRows(
 
 // ReadUsageRows reads the same within the caller's transaction.
 std::expected<std::map<std::string, std::vector<UsageRow>>, std::string> ReadUsageRows(
-    Database& database, const Period& period, const std::optional<std::string>& account);
+    Database& database, const Period& period, const std::optional<std::string>& account,
+    UnknownAccount unknown = UnknownAccount::kError);
 
 }  // namespace turnpike

@@ -39,7 +39,7 @@ constexpr PublicRoute kRoutes[] = {
      "Usage and its price, by category.",
      "Category StartDate EndDate PageSize Page", ListUsage},
     {"GET", "/2010-04-01/Accounts/{AccountSid}/Usage/Records/{Period}.json", "listUsageOf",
-     "The same by Daily, Monthly or Yearly, or for AllTime, Today, Yesterday, ThisMonth, LastMonth.",
+     "The same by Daily, Monthly, Yearly, or for AllTime, Today, Yesterday, ThisMonth, LastMonth.",
      "Category StartDate EndDate PageSize Page", ListUsage},
     {"GET", "/2010-04-01/Accounts/{AccountSid}/Usage/Triggers.json", "listTriggers",
      "Usage triggers.", "Recurring TriggerBy UsageCategory PageSize Page", ListTriggers},

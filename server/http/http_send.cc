@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -13,6 +12,8 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "common/base/unique_fd.h"
 
 namespace turnpike {
 namespace {
@@ -58,23 +59,7 @@ IpAddress AddressOf(const sockaddr* address) {
   return IpAddress::V6(bytes);
 }
 
-// Socket owns a descriptor.
-class Socket {
- public:
-  explicit Socket(int fd) : fd_(fd) {}
-  ~Socket() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-std::expected<Socket, std::string> Connect(const Target& target, const MayReach& may_reach) {
+std::expected<UniqueFd, std::string> Connect(const Target& target, const MayReach& may_reach) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -88,11 +73,11 @@ std::expected<Socket, std::string> Connect(const Target& target, const MayReach&
       error = "its address is private: api.webhook_networks does not list it";
       continue;
     }
-    Socket socket(::socket(each->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    UniqueFd socket(::socket(each->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     // Linux takes the time to send for that to connect, too.
-    setsockopt(socket.fd(), SOL_SOCKET, SO_SNDTIMEO, &kTimeout, sizeof kTimeout);
-    setsockopt(socket.fd(), SOL_SOCKET, SO_RCVTIMEO, &kTimeout, sizeof kTimeout);
-    if (connect(socket.fd(), each->ai_addr, each->ai_addrlen) == 0) return socket;
+    setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kTimeout, sizeof kTimeout);
+    setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kTimeout, sizeof kTimeout);
+    if (connect(socket.get(), each->ai_addr, each->ai_addrlen) == 0) return socket;
     error = std::string("cannot connect: ") + std::strerror(errno);
     break;  // one attempt: the message comes again anyway
   }
@@ -111,14 +96,14 @@ std::expected<int, std::string> SendHttp(const HttpSend& message, const MayReach
       "\r\nConnection: close\r\nContent-Length: " + std::to_string(message.body.size()) + "\r\n" +
       message.headers + "\r\n" + message.body;
   for (size_t sent = 0; sent < text.size();) {
-    const ssize_t now = send(socket->fd(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+    const ssize_t now = send(socket->get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
     if (now <= 0) return std::unexpected(std::string("cannot send: ") + std::strerror(errno));
     sent += static_cast<size_t>(now);
   }
   std::string line;
   std::array<char, 256> buffer;
   while (line.size() < 12) {
-    const ssize_t got = recv(socket->fd(), buffer.data(), buffer.size(), 0);
+    const ssize_t got = recv(socket->get(), buffer.data(), buffer.size(), 0);
     if (got <= 0) return std::unexpected("there was no answer");
     line.append(buffer.data(), static_cast<size_t>(got));
   }
