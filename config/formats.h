@@ -1,7 +1,6 @@
 // How values of each type are written in YAML. A format has `Value`; `Describe()`, which names type
 // and range for the reference; `Read(text)`, which fails with a predicate that says what would be
-// right
-// (`is not a port; use 1-65535`) and never repeats `text`, which may be a secret; and
+// right (`is not a port; use 1-65535`) and never repeats `text`, which may be a secret; and
 // `Print(value)`.
 #pragma once
 

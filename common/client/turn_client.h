@@ -27,13 +27,11 @@ namespace turnpike {
 // - Data returns: OnServerMessage returns a peer's payload, HeadFor what must stand before one. The
 //   caller sends head, payload and `padding` zero bytes as one datagram, or in one piece on a
 //   stream.
-// - Control queues: after any call that takes `now`, call PollTransmit until nullopt and send what
-// it
-//   returns, and PollEvent until nullopt.
+// - Control queues: after any call that takes `now`, call PollTransmit until nullopt, send what it
+//   returns, and call PollEvent until nullopt.
 // - Timers: call OnTimer(now) when NextDeadline() has passed; calling it early does no harm.
-// - A client serves once: after Released, or Failed for Allocate, Refresh or Release, it is done
-// and
-//   every call does nothing.
+// - A client serves once: after Released, or Failed for Allocate, Refresh or Release, it is done,
+//   and every call does nothing.
 class TurnClient {
  public:
   // kIdle until Allocate; kDone after the allocation has ended, however it did.

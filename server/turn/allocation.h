@@ -117,9 +117,9 @@ struct Granted {
   AddressFamily refused_family = AddressFamily::kIpv4;
 };
 
-// After a move its ticket, though used up, proves a retransmission for so long (RFC 8016 §3.2.2:
-// "at least 30 seconds").
-inline constexpr Duration kOldTicketLifetime = std::chrono::seconds(30);
+// After a move its ticket, though used up, proves a retransmission for so long. RFC 8016 §3.2.2
+// asks for "at least 30 seconds"; a request is sent again for up to 39.5 (RFC 8489 §6.2.1).
+inline constexpr Duration kOldTicketLifetime = std::chrono::seconds(40);
 
 // Mobility is what an allocation needs whose client has a ticket (RFC 8016).
 struct Mobility {

@@ -22,8 +22,8 @@ std::optional<ShownTicket> TurnServer::Impl::TicketOf(const stun::MessageView& m
   return *ticket;
 }
 
-// FindSettled returns the live allocation of `ticket` as of now, or nullptr: "does not identify an
-// existing allocation": 437.
+// FindSettled returns the live allocation of `ticket` as of now, or nullptr when it "does not
+// identify an existing allocation": 437.
 Allocation* TurnServer::Impl::FindSettled(const MobilityTicket& ticket, Now now) {
   if (ticket.core != core_id_) return nullptr;
   Allocation* allocation = table_.Get(ticket.allocation);
@@ -56,9 +56,10 @@ bool TurnServer::Impl::IsMoveAgain(const Request& request) const {
          request.now.mono - mobility.moved_at < kOldTicketLifetime;
 }
 
-// CheckMove performs the checks of §3.2.2 that follow authentication. That NONCE was made for the
-// new 5-tuple has been checked there: a Refresh that someone overheard moves nothing from
-// elsewhere.
+// CheckMove performs the checks of §3.2.2, all of them after authentication: who has no credentials
+// learns nothing about tickets. Hence a wrong password gets 401, as in any Refresh, and 441 is for
+// another user. That NONCE was made for the new 5-tuple has been checked as well: a Refresh that
+// someone overheard moves nothing from elsewhere.
 Handled TurnServer::Impl::CheckMove(const Request& request) {
   const Allocation& allocation = *request.allocation;
   const FiveTuple& to = request.five_tuple();
@@ -84,8 +85,8 @@ Handled TurnServer::Impl::CheckMove(const Request& request) {
   return {};
 }
 
-// Move makes `to` the next 5-tuple. §3.2.2: "updates its state data with the new client IP address
-// and source port number but does not discard the old 5-tuple".
+// Move makes `to` the next 5-tuple. §3.2.2: "then updates its state data with the new client IP
+// address and port but does not discard the old 5-tuple from its state data".
 void TurnServer::Impl::Move(Allocation& allocation, const Client& to, Now now) {
   Mobility& mobility = *allocation.mobility;
   if (mobility.next) LeaveNext(allocation);
@@ -103,12 +104,13 @@ void TurnServer::Impl::Move(Allocation& allocation, const Client& to, Now now) {
 }
 
 // OnDataFrom takes note of where application data came from. §3.2.2: "until it receives a Send
-// indication or ChannelData message from the client on the new 5-tuple".
+// Indication or ChannelData message from the client on the new 5-tuple".
 void TurnServer::Impl::OnDataFrom(Allocation& allocation, const Client& client) {
   if (client.five_tuple == *allocation.next_tuple()) CompleteMove(allocation);
 }
 
-// CompleteMove "discards ... the old 5-tuple": from now on the client is at the new one alone.
+// CompleteMove "discards the old ticket and the old 5-tuple": from now on the client is at the new
+// one alone.
 void TurnServer::Impl::CompleteMove(Allocation& allocation) {
   const Client to = *allocation.mobility->next;
   const Client from{.five_tuple = allocation.five_tuple, .link = allocation.link};

@@ -7,10 +7,13 @@
 namespace turnpike {
 namespace {
 
-//    MAC | core | allocation | serial
-//    16  | 4    | 8          | 4 bytes, the last three encrypted
+//    MAC | core | attempt | allocation | serial
+//    16  | 3    | 1       | 8          | 4 bytes, all but the MAC encrypted
+//
+// One in nine such tickets has a byte that is 0; the next attempt then has all others as well.
 constexpr size_t kMacSize = 16;
 constexpr size_t kPlainSize = 16;
+constexpr uint32_t kMaxAttempts = 256;
 static_assert(kMacSize + kPlainSize == std::tuple_size_v<SealedTicket>);
 
 using Plain = std::array<uint8_t, kPlainSize>;
@@ -32,17 +35,22 @@ TicketSeal::TicketSeal(const NonceSecret& secret)
       cipher_key_(stun::HmacSha256(secret, {AsBytes("mobility ticket, cipher")})) {}
 
 SealedTicket TicketSeal::Seal(const MobilityTicket& ticket) const {
-  Plain plain;
-  ByteWriter writer(plain);
-  writer.WriteU32(ticket.core.value());
-  writer.WriteU64(ticket.allocation.value());
-  writer.WriteU32(ticket.serial);
-  TP_DCHECK(writer.ok() && writer.size() == plain.size());
-  const stun::Sha256Mac mac = stun::HmacSha256(mac_key_, {plain});
-  const ByteSpan nonce = ByteSpan(mac).first(kMacSize);
-  SealedTicket sealed;
-  std::ranges::copy(Crypt(cipher_key_, nonce, plain), std::ranges::copy(nonce, sealed.begin()).out);
-  return sealed;
+  TP_CHECK(ticket.core.value() < 1 << 24);
+  for (uint32_t attempt = 0; attempt < kMaxAttempts; ++attempt) {
+    Plain plain;
+    ByteWriter writer(plain);
+    writer.WriteU32(ticket.core.value() << 8 | attempt);
+    writer.WriteU64(ticket.allocation.value());
+    writer.WriteU32(ticket.serial);
+    TP_DCHECK(writer.ok() && writer.size() == plain.size());
+    const stun::Sha256Mac mac = stun::HmacSha256(mac_key_, {plain});
+    const ByteSpan nonce = ByteSpan(mac).first(kMacSize);
+    SealedTicket sealed;
+    std::ranges::copy(Crypt(cipher_key_, nonce, plain),
+                      std::ranges::copy(nonce, sealed.begin()).out);
+    if (std::ranges::find(sealed, 0) == sealed.end()) return sealed;
+  }
+  TP_CHECK(false);  // less likely than guessing a ticket: 0.12 to the power of 256
 }
 
 std::optional<MobilityTicket> TicketSeal::Open(ByteSpan sealed) const {
@@ -51,7 +59,7 @@ std::optional<MobilityTicket> TicketSeal::Open(ByteSpan sealed) const {
   const Plain plain = Crypt(cipher_key_, nonce, sealed.subspan(kMacSize));
   const stun::Sha256Mac mac = stun::HmacSha256(mac_key_, {plain});
   if (!stun::EqualConstantTime(ByteSpan(mac).first(kMacSize), nonce)) return std::nullopt;
-  return MobilityTicket{.core = CoreId(LoadU32(plain, 0)),
+  return MobilityTicket{.core = CoreId(LoadU32(plain, 0) >> 8),
                         .allocation = RelayId(LoadU64(plain, 4)),
                         .serial = LoadU32(plain, 12)};
 }

@@ -22,11 +22,12 @@ struct MobilityTicket {
   friend bool operator==(const MobilityTicket&, const MobilityTicket&) = default;
 };
 
-// SealedTicket is what the client gets. coturn's client takes no more than 32 bytes.
+// SealedTicket is what the client gets. None of its bytes is 0, and there are no more of them than
+// 32: coturn's client keeps it as a C string in a field of 33 bytes.
 using SealedTicket = std::array<uint8_t, 32>;
 
-// TicketSeal makes and reads tickets. They are encrypted and authenticated (§5: "MUST be
-// authenticated and encrypted") under keys made of one start's secret, so that every worker reads
+// TicketSeal makes and reads tickets. They are "authenticated and encrypted using strong
+// cryptographic algorithms" (§5) under keys made of one start's secret, so that every worker reads
 // those of the others and nobody reads those of an earlier start.
 //
 // The construction is SIV (Rogaway and Shrimpton, "A Provable-Security Treatment of the Key-Wrap

@@ -34,13 +34,10 @@ constexpr Range kClosedIpv4[] = {
 };
 constexpr Range kClosedIpv6[] = {
     // Only 2000::/3 is global unicast; the rest is reserved: RFC 4291 §2.4. The three ranges around
-    // it
-    // hold ::/128 and ::1/128 (§2.5.2, §2.5.3), 100::/64 (discard: RFC 6666), 64:ff9b:1::/48
-    // (local-use
-    // NAT64: RFC 8215), 5f00::/16 (segment routing: RFC 9602), fc00::/7 (unique-local: RFC 4193),
-    // fe80::/10 (link-local: RFC 4291 §2.5.6), fec0::/10 (site-local: RFC 3879), ff00::/8
-    // (multicast:
-    // RFC 4291 §2.7).
+    // it hold ::/128 and ::1/128 (§2.5.2, §2.5.3), 100::/64 (discard: RFC 6666), 64:ff9b:1::/48
+    // (local-use NAT64: RFC 8215), 5f00::/16 (segment routing: RFC 9602), fc00::/7 (unique-local:
+    // RFC 4193), fe80::/10 (link-local: RFC 4291 §2.5.6), fec0::/10 (site-local: RFC 3879) and
+    // ff00::/8 (multicast: RFC 4291 §2.7).
     {{0x00}, 3},
     {{0x40}, 2},
     {{0x80}, 1},

@@ -18,9 +18,8 @@ namespace turnpike {
 //    listener is bound to the unspecified address, or reached by its advertised address.
 // 3. The server's own relayed addresses are open within the relay's ports: two clients of one relay
 //    meet there.
-// 4. What design and RFCs reserve is closed unless `allow` opens it: this host (by any address of
-// its
-//    own, too), loopback, private, link-local (the cloud's metadata with it), shared (CGNAT),
+// 4. What design and RFCs reserve is closed unless `allow` opens it: this host (also by any address
+//    of its own), loopback, private, link-local (the cloud's metadata with it), shared (CGNAT),
 //    multicast, broadcast, documentation, benchmarking and reserved ranges, IPv6 unique-local and
 //    site-local. The table in peer_filter.cc lists them with their RFCs.
 //

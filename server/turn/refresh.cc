@@ -41,7 +41,7 @@ Handled TurnServer::Impl::OnRefresh(const Request& request) {
   Answer(request.from, stun::Class::kSuccessResponse, [&](stun::MessageBuilder& builder) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(lifetime).count();
     builder.AddU32(AttributeType::kLifetime, static_cast<uint32_t>(seconds));
-    // RFC 8016 §3.2.2: "The new ticket sent in the Refresh response MUST be different from the old
+    // RFC 8016 §3.2.2: "The new ticket sent in the refresh response MUST be different from the old
     // ticket."
     if (request.ticket && !deletes) AddTicket(builder, allocation, allocation.mobility->serial);
   });

@@ -22,17 +22,14 @@ namespace turnpike {
 //
 // The driving contract (asserted in debug builds):
 // - One thread. `now` never goes back in `mono`; `wall` may step.
-// - Data returns: OnClientDatagram and OnPeerDatagram return what to forward. The caller sends it,
-// at
-//   once or later, in order per destination, and reports every Forward exactly once through OnSent,
-//   also when it could not be sent. An allocation that ends while Forwards are out stays countable
-//   until the last is reported; only then AllocationClosed comes out.
-// - Control queues: after any call, poll outputs until PollOutput returns nullopt. Before it
-// executes
-//   outputs the caller has sent (and reported) the UDP Forwards it holds, so that a CloseRelay
-//   never overtakes data.
-// - Every OpenRelay is answered by exactly one OnRelayOpened, before the next datagram is handed
-// in.
+// - Data returns: OnClientDatagram and OnPeerDatagram return what to forward. The caller sends it
+//   at once or later, in order per destination, and reports every Forward exactly once through
+//   OnSent, also when it could not be sent. An allocation that ends while Forwards are out stays
+//   countable until the last is reported; only then AllocationClosed comes out.
+// - Control queues: after any call, poll outputs until PollOutput returns nullopt. Before the
+//   caller executes outputs it has sent (and reported) the UDP Forwards it holds, so that a
+//   CloseRelay never overtakes data.
+// - Every OpenRelay is answered by exactly one OnRelayOpened, before the next datagram comes in.
 // - Timers: call OnTimer(now) when NextDeadline() has passed; calling it early does no harm.
 class TurnServer {
  public:

@@ -86,13 +86,14 @@ TEST_CASE("8016_3_1_2 an empty ticket in Allocate is filled in the success, the 
   CHECK(world.TakeLog() == Lines{"open r1 5.5.5.5 slot", "open r2 5.5.5.5 slot"});
 }
 
-TEST_CASE("8016_3_1_2 a ticket that is not empty in Allocate is 400, any while it is off 405") {
+TEST_CASE("8016_3_1_2 a ticket in Allocate is 400 unless it is empty, and 405 while it is off") {
   CoreWorld world(Mobile());
   TestClient alice(world, "7.7.7.7:1000", "alice", "s3cret");
   CHECK(alice.Request(Method::kAllocate, UdpAnd(Ticket(Bytes{1}))).code() == 400);
   CoreWorld plain;
   TestClient bob(plain, "7.7.7.8:1000", "bob", "hunter2");
   CHECK(bob.Request(Method::kAllocate, UdpAnd(Ticket({}))).code() == 405);
+  CHECK(bob.Request(Method::kAllocate, UdpAnd(Ticket(Bytes{1}))).code() == 400);
   bob.Allocate();
   CHECK(bob.Request(Method::kRefresh, Ticket(Bytes{1, 2, 3})).code() == 405);
 }
@@ -134,7 +135,7 @@ TEST_CASE("8016_3_2_2 a Send indication from the new 5-tuple moves as well") {
   CHECK(ToOf(world.FromPeer("r1", "9.9.9.9:9", AsBytes("y"))) == "8.8.8.8:2000");
 }
 
-TEST_CASE("8016_3_2_2 a ticket is good for one move; its retransmission for 30 seconds") {
+TEST_CASE("8016_3_2_2 a ticket is good for one move; its retransmission for 40 seconds") {
   CoreWorld world(Mobile());
   Roamer roamer(world);
   const Bytes first = roamer.ticket;
@@ -150,7 +151,9 @@ TEST_CASE("8016_3_2_2 a ticket is good for one move; its retransmission for 30 s
   // From anywhere else, or later, it is used up.
   TestClient other = roamer.At("8.8.8.9:2000");
   CHECK(other.Request(Method::kRefresh, Ticket(first)).code() == 400);
-  world.Advance(kOldTicketLifetime);
+  world.Advance(kOldTicketLifetime - std::chrono::milliseconds(1));
+  CHECK(away.Request(Method::kRefresh, Ticket(first)).code() == 0);
+  world.Advance(std::chrono::milliseconds(1));
   CHECK(away.Request(Method::kRefresh, Ticket(first)).code() == 400);
   // The new one moves on, before and after data came.
   roamer.MoveTo(other);
@@ -217,6 +220,41 @@ TEST_CASE("8016_3_2_2 another user's ticket is 441") {
   CHECK(bob.Request(Method::kRefresh, Ticket(roamer.ticket)).code() == 441);
   CHECK(ToOf(world.FromPeer("r1", "9.9.9.9:9", AsBytes("a"))) == "7.7.7.7:1000");
   CHECK(world.TakeLog().empty());
+}
+
+TEST_CASE("8016_3_2_2 without credentials, or with a wrong password, a ticket is 401") {
+  CoreWorld world(Mobile());
+  Roamer roamer(world);
+  TestClient mallory(world, "8.8.8.8:2000", "alice", "guess");
+  mallory.Challenge();
+  for (const Bytes& shown : {roamer.ticket, Bytes{1, 2, 3}}) {
+    CHECK(mallory.Request(Method::kRefresh, Ticket(shown)).code() == 401);
+    const auto plain = mallory.Exchange(
+        mallory.BuildPlain(stun::Class::kRequest, Method::kRefresh, Ticket(shown)));
+    REQUIRE(plain);
+    CHECK(plain->code() == 401);
+  }
+  CHECK(world.TakeLog().empty());
+}
+
+TEST_CASE("8016_3_1_2 a client may come back over the other address family") {
+  CoreWorld world(Mobile());
+  Roamer roamer(world);
+  TestClient away = roamer.At("[2001:db8::7]:2000");
+  roamer.MoveTo(away);
+  CHECK(ToOf(away.SendChannel(0x4000, "a")) == "9.9.9.9:9");
+  CHECK(ToOf(world.FromPeer("r1", "9.9.9.9:9", AsBytes("b"))) == "[2001:db8::7]:2000");
+  roamer.MoveTo(roamer.home);
+  CHECK(ToOf(roamer.home.SendChannel(0x4000, "c")) == "9.9.9.9:9");
+  CHECK(world.server().stats().moves.Get() == 2);
+  CHECK(world.meters().Totals(world.SlotOf("r1")).payload_bytes == std::array<uint64_t, 2>{2, 1});
+}
+
+TEST_CASE("8016_3_2_2 an empty ticket in Refresh is 400") {
+  CoreWorld world(Mobile());
+  Roamer roamer(world);
+  TestClient away = roamer.At("8.8.8.8:2000");
+  CHECK(away.Request(Method::kRefresh, Ticket({})).code() == 400);
 }
 
 TEST_CASE("8016_5 an overheard Refresh moves nothing to whoever repeats it") {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 namespace turnpike {
 
 namespace {
@@ -22,6 +24,18 @@ TEST_CASE("8016_5 what is in a ticket comes back, and cannot be seen in it") {
   size_t same = 0;
   for (size_t i = 0; i < sealed.size(); ++i) same += sealed[i] == next[i] ? 1 : 0;
   CHECK(same < 8);
+}
+
+TEST_CASE(
+    "8016_3_3 a ticket fits where coturn's client keeps it, and has no byte that ends a string") {
+  const TicketSeal seal(NonceSecret{1});
+  for (uint32_t serial = 0; serial < 1000; ++serial) {
+    const MobilityTicket ticket = {.core = CoreId(1), .allocation = RelayId(7), .serial = serial};
+    const auto sealed = seal.Seal(ticket);
+    CHECK(sealed.size() <= 32);
+    CHECK(std::ranges::find(sealed, 0) == sealed.end());
+    CHECK(seal.Open(sealed) == ticket);
+  }
 }
 
 TEST_CASE("8016_5 nothing else opens: not altered, not cut, not of another start, not a nonce") {
