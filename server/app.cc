@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/base/version.h"
+#include "common/metering/backup.h"
 #include "config/rates.h"
 #include "server/cpu_count.h"
 #include "server/host_addresses.h"
@@ -34,6 +35,13 @@ std::expected<void, std::string> MakeDirectory(const std::string& path) {
   return std::unexpected("cannot create the metering directory " + path + ": " + error.message() +
                          "; create it, writable for this user, or name another in "
                          "metering.directory");
+}
+
+std::string BackupFault(const config::Config& config) {
+  const std::string& directory = config.metering.backup.directory;
+  if (directory.empty()) return {};
+  const auto usable = CheckBackupDirectory(directory);
+  return usable ? std::string() : usable.error();
 }
 
 }  // namespace
@@ -181,6 +189,7 @@ void App::LogStarted(const config::Config& config, const std::vector<RelayAddres
     if (each.plain) listen.push_back("tcp " + each.address.ToString());
     if (each.tls) listen.push_back("tls " + each.address.ToString());
   }
+  const auto& backups = config.metering.backup;
   const std::string ports =
       std::to_string(config.relay.ports.first) + "-" + std::to_string(config.relay.ports.last);
   const TransportAddress admin{config.admin.address.ip, admin_port()};
@@ -205,11 +214,15 @@ void App::LogStarted(const config::Config& config, const std::vector<RelayAddres
        {"slots", config.metering.slots},
        {"database", config.metering.directory + "/usage.db"},
        {"checkpoint", FormatDuration(config.metering.checkpoint)},
+       {"backup", backups.directory.empty()
+                      ? "none"
+                      : backups.directory + " every " + FormatDuration(backups.every)},
        {"admin", admin.ToString()},
        {"admin_api", config.admin.token.empty() ? "refuses: no admin.token" : "by token"},
        {"api", api_port() == 0 ? "off" : config.api.address.ToString()}});
   const HostLimits host_limits{.descriptors = RaiseDescriptorLimit(),
-                               .receive_buffer = ReceiveBufferLimit()};
+                               .receive_buffer = ReceiveBufferLimit(),
+                               .backup_fault = BackupFault(config)};
   for (const std::string& warning : Warnings(config, relays, host_limits)) {
     Log(LogLevel::kWarning, "config_warning", {{"warning", warning}});
   }

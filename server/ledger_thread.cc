@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/metering/backup.h"
 #include "server/io/clock.h"
 #include "server/process.h"
 
@@ -43,6 +44,12 @@ LedgerThread::LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Dura
       retention_(retention),
       backups_(std::move(backups)) {
   current_.ledgers_set_aside = ledger_->set_aside();
+  if (!backups_.directory.empty()) {
+    current_.backup_interval_s = static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::seconds>(backups_.every).count());
+    // A restart makes no copy older or newer.
+    current_.last_backup = LastBackup(backups_.directory).value_or(WallTime{});
+  }
   Publish();
 }
 
@@ -197,6 +204,8 @@ void LedgerThread::EndBackup(const std::expected<bool, std::string>& done, MonoT
   is_backing_up_ = false;
   if (done) {
     backup_due_ = now + backups_.every;
+    current_.last_backup = current_.last_commit;
+    Publish();
     Log(LogLevel::kInfo, "ledger_backed_up",
         {{"directory", backups_.directory}, {"as_of", FormatRfc3339(current_.last_commit)}});
     return;

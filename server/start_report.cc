@@ -58,6 +58,11 @@ std::vector<std::string> Warnings(const config::Config& config,
                        std::to_string(kListenerBuffer));
   }
   WarnOfAdmin(config, warnings);
+  if (!limits.backup_fault.empty()) {
+    // The directory is opened to the process at its start, and nothing is afterwards.
+    warnings.push_back("no copies of the ledger can be made: metering.backup.directory " +
+                       limits.backup_fault + ", and restart the server");
+  }
   if (config.auth.realm == config::Defaults().auth.realm) {
     warnings.push_back("auth.realm is the default, `" + config.auth.realm +
                        "`: set it to a name of your own before there are clients, who lose their "

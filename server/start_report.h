@@ -12,10 +12,11 @@
 
 namespace turnpike {
 
-// HostLimits is what the kernel allows this process.
+// HostLimits is what the kernel allows this process, and what else it finds on the host.
 struct HostLimits {
   uint64_t descriptors = 0;
   std::optional<uint64_t> receive_buffer;  // bytes of one socket; nullopt: it does not tell
+  std::string backup_fault = {};           // why metering.backup cannot work; empty: it can
 };
 
 // Warnings lists what an operator should know although the server starts: each a sentence.

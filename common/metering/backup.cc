@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 
 #include "common/metering/billing_file.h"
 #include "common/metering/file.h"
+#include "common/metering/ledger_schema.h"
 
 namespace turnpike {
 namespace {
@@ -109,6 +111,12 @@ std::expected<void, std::string> CheckBackupDirectory(const std::string& directo
                            " is a server's metering directory: a backup needs one of its own");
   }
   return {};
+}
+
+std::optional<WallTime> LastBackup(const std::string& directory) {
+  struct stat status{};
+  if (stat(LedgerPath(directory).c_str(), &status) != 0) return std::nullopt;
+  return WallTime(std::chrono::seconds(status.st_mtim.tv_sec));
 }
 
 }  // namespace turnpike

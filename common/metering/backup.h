@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "common/base/time.h"
 #include "common/metering/sqlite.h"
 
 namespace turnpike {
@@ -55,5 +57,8 @@ std::expected<bool, std::string> BackUpBooks(const std::string& ledger,
 // CheckBackupDirectory says why `directory` cannot take the copies of `ledger`: it must exist, and
 // be no server's metering directory.
 std::expected<void, std::string> CheckBackupDirectory(const std::string& directory);
+
+// LastBackup returns when the copy of a ledger in `directory` was written; nullopt: there is none.
+std::optional<WallTime> LastBackup(const std::string& directory);
 
 }  // namespace turnpike

@@ -36,6 +36,8 @@ struct LedgerStatus {
   uint64_t ledgers_set_aside = 0;  // at the start; see SetAside
   std::array<uint64_t, kCommitBoundsMs.size() + 1> commit_buckets{};  // not cumulative
   uint64_t commit_sum_us = 0;
+  uint64_t backup_interval_s = 0;  // 0: no backups are configured
+  WallTime last_backup{};          // up to when the newest copy is complete; the epoch: no copy
   std::vector<BillableTotal> billable;
   std::vector<CapLevel> caps;  // in the order of the configuration
 };

@@ -27,6 +27,18 @@ std::string_view IdBytes(const SessionId& id) {
 
 SqlText TransportText(Transport transport) { return SqlText{TransportName(transport)}; }
 
+Sums ReadSums(const Statement& row, int first_column) {
+  Sums sums{};
+  for (size_t i = 0; i < sums.size(); ++i) {
+    sums[i] = row.Total(first_column + static_cast<int>(i));
+  }
+  return sums;
+}
+
+void AddTo(Sums& sums, const Sums& more) {
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] += more[i];
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<LedgerWriter>, std::string> LedgerWriter::Open(
@@ -47,7 +59,9 @@ LedgerWriter::LedgerWriter(std::unique_ptr<Database> database)
       insert_session_(*database_, kInsertSession),
       update_session_(*database_, "UPDATE session SET " + EachTotal("$ = ?") + " WHERE key = ?"),
       end_session_(*database_, kEndSession),
-      add_part_(*database_, GrowTotals("usage_part", 2)),
+      find_part_(*database_,
+                 "SELECT " + EachTotal() + " FROM usage_part WHERE bucket = ? AND session = ?"),
+      set_part_(*database_, "REPLACE INTO usage_part VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
       add_bucket_(*database_, GrowTotals("usage_bucket", 5, {"sessions"})),
       add_total_(*database_, GrowColumns("usage_total", 2, std::span(kTotalsColumns).first(2))),
       find_drops_(*database_, "SELECT reason, packets FROM session_drop WHERE session = ?"),
@@ -83,10 +97,8 @@ void LedgerWriter::Store(const SlotFile& slots, const SlotSnapshot& snapshot) {
   Known& known = Find(slots, snapshot);
   const auto parts = SplitUsage(snapshot, known.sums);
   for (const UsagePart& part : parts) {
-    const Sums& s = part.sums;
-    add_part_.Bind(part.bucket.value(), known.session, s[0], s[1], s[2], s[3], s[4], s[5]).Run();
-    Sums& growth = growth_[{part.bucket, known.group}].sums;
-    for (size_t i = 0; i < s.size(); ++i) growth[i] += s[i];
+    StorePart(known, part);
+    AddTo(growth_[{part.bucket, known.group}].sums, part.sums);
   }
   if (!parts.empty()) {
     const Sums& s = known.sums;
@@ -99,6 +111,24 @@ void LedgerWriter::Store(const SlotFile& slots, const SlotSnapshot& snapshot) {
             SqlText{CloseReasonName(snapshot.close_reason)}, known.session)
       .Run();
   known.ended = true;
+}
+
+void LedgerWriter::StorePart(Known& known, const UsagePart& part) {
+  if (part.bucket != known.bucket) {
+    known.part = {};
+    // A session of this connection has no part later than its last; any other may.
+    if (!known.is_new || part.bucket < known.bucket) {
+      if (find_part_.Bind(part.bucket.value(), known.session).Step()) {
+        known.part = ReadSums(find_part_, 0);
+        find_part_.Step();
+      }
+      known.is_new = false;
+    }
+    known.bucket = part.bucket;
+  }
+  AddTo(known.part, part.sums);
+  const Sums& s = known.part;
+  set_part_.Bind(part.bucket.value(), known.session, s[0], s[1], s[2], s[3], s[4], s[5]).Run();
 }
 
 LedgerWriter::Known& LedgerWriter::Find(const SlotFile& slots, const SlotSnapshot& snapshot) {
@@ -118,9 +148,7 @@ void LedgerWriter::Load(Known& known, const SessionInfo& info, const LedgerIdent
   if (find_session_.Bind(IdBytes(info.id)).Step()) {
     known.session = find_session_.Int(0);
     known.ended = find_session_.Int(1) != 0;
-    for (size_t i = 0; i < known.sums.size(); ++i) {
-      known.sums[i] = find_session_.Total(static_cast<int>(i) + 2);
-    }
+    known.sums = ReadSums(find_session_, 2);
     find_session_.Step();
     find_drops_.Bind(known.session);
     while (find_drops_.Step()) {
@@ -140,6 +168,7 @@ void LedgerWriter::Load(Known& known, const SessionInfo& info, const LedgerIdent
             SqlText{relayed}, info.started_at.time_since_epoch().count())
       .Run();
   known.session = sqlite3_last_insert_rowid(database_->handle());
+  known.is_new = true;
   ++growth_[{BucketOf(info.started_at), known.group}].sessions;
 }
 
@@ -209,8 +238,7 @@ void LedgerWriter::UsageSince(BucketIndex first,
                                  " FROM usage_bucket WHERE bucket >= ?");
   find.Bind(first.value());
   while (find.Step()) {
-    Sums sums{};
-    for (size_t i = 0; i < sums.size(); ++i) sums[i] = find.Total(static_cast<int>(i) + 5);
+    const Sums sums = ReadSums(find, 5);
     const auto name = names.find(find.Int(1));
     visit({name == names.end() ? std::string() : std::string(name->second),
            {BucketIndex(static_cast<uint32_t>(find.Int(0))), find.Bytes(2), find.Bytes(3),

@@ -90,6 +90,10 @@ class LedgerWriter {
     int64_t session = 0;
     bool ended = false;
     Sums sums{};
+    // What its part in `bucket` holds: rows are written whole, which costs SQLite half of adding.
+    BucketIndex bucket{0};
+    Sums part{};
+    bool is_new = false;  // this connection inserted it, and wrote each part later than the last
     std::array<uint64_t, kDropReasonCount> drops{};
     Group group;
   };
@@ -98,6 +102,8 @@ class LedgerWriter {
   // Find returns what is known of the snapshot's session, after reading or inserting it.
   Known& Find(const SlotFile& slots, const SlotSnapshot& snapshot);
   void Load(Known& known, const SessionInfo& info, const LedgerIdentity& identity);
+  // StorePart adds to the part of one bucket.
+  void StorePart(Known& known, const UsagePart& part);
   void StoreDrops(Known& known, const SlotSnapshot& snapshot);
   void StoreBuckets();
   int64_t AccountKey(const std::string& name);
@@ -109,7 +115,8 @@ class LedgerWriter {
   Statement insert_session_;
   Statement update_session_;
   Statement end_session_;
-  Statement add_part_;
+  Statement find_part_;
+  Statement set_part_;
   Statement add_bucket_;
   Statement add_total_;
   Statement find_drops_;

@@ -62,9 +62,20 @@ void ReadCommits(const Scrape& scrape, ExpositionWriter& out) {
                    Value{scrape.ledger->commit_sum_us, 6});
 }
 
+Value UnixTime(WallTime time) {
+  return {static_cast<uint64_t>(std::max<int64_t>(time.time_since_epoch().count(), 0)), 6};
+}
+
 void ReadLastCommit(const Scrape& scrape, ExpositionWriter& out) {
-  const int64_t us = scrape.ledger->last_commit.time_since_epoch().count();
-  out.Add(Value{static_cast<uint64_t>(std::max<int64_t>(us, 0)), 6});
+  out.Add(UnixTime(scrape.ledger->last_commit));
+}
+
+void ReadBackupInterval(const Scrape& scrape, ExpositionWriter& out) {
+  if (scrape.ledger->backup_interval_s != 0) out.Add(scrape.ledger->backup_interval_s);
+}
+
+void ReadLastBackup(const Scrape& scrape, ExpositionWriter& out) {
+  if (scrape.ledger->backup_interval_s != 0) out.Add(UnixTime(scrape.ledger->last_backup));
 }
 
 // ReadLoopLag shows each worker by itself: a sum of lags means nothing.
@@ -191,6 +202,12 @@ constexpr MetricRow kTable[] = {
      [](S s, Out out) { out.Add(s.ledger->checkpoints_failed); }},
     {"turn_metering_ledgers_set_aside", kGauge, "", "Damaged ledgers beside the new one.",
      [](S s, Out out) { out.Add(s.ledger->ledgers_set_aside); }},
+    {"turn_metering_backup_interval_seconds", kGauge, "seconds",
+     "How often the ledger is copied; absent without metering.backup.directory.",
+     ReadBackupInterval},
+    {"turn_metering_last_backup_timestamp_seconds", kGauge, "seconds",
+     "Up to when the newest copy of the ledger is complete, in Unix time; 0: there is none.",
+     ReadLastBackup},
     {"turn_metering_healthy", kGauge, "", "1 when the last checkpoint was committed.",
      [](S s, Out out) { out.Add(s.ledger->healthy ? 1 : 0); }},
     {"turn_metering_slots_in_use", kGauge, "", "Sessions alive, or ended and not yet booked.",

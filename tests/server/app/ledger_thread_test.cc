@@ -137,9 +137,12 @@ TEST_CASE("a backup is made at the start and logged; checkpoints go on") {
                       {.directory = target.path()});
   thread.Recover();
   thread.Start();
-  REQUIRE(Eventually(thread, [&](const LedgerStatus&) {
-    return std::filesystem::exists(target.path() + "/usage.db");
-  }));
+  CHECK(thread.status()->backup_interval_s == 86'400);
+  CHECK(thread.status()->last_backup == WallTime{});
+  REQUIRE(Eventually(thread,
+                     [&](const LedgerStatus& status) { return status.last_backup != WallTime{}; }));
+  CHECK(std::filesystem::exists(target.path() + "/usage.db"));
+  CHECK(thread.status()->last_backup <= thread.status()->last_commit);
   CHECK(thread.Stop());
   CHECK(Ledger::Open(target.path(), world.identity).has_value());
 }

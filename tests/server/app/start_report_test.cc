@@ -34,6 +34,10 @@ TEST_CASE("warnings say what an operator will miss") {
   CHECK(Only(Quiet(), {.descriptors = 100, .receive_buffer = 212'992})
             .ends_with("sysctl -w net.core.rmem_max=4194304"));
   CHECK(Only(Quiet(), kAmple, {{Ip("127.0.0.1"), Ip("127.0.0.1")}}).contains("loopback"));
+  CHECK(Only(Quiet(), {.descriptors = 100,
+                       .receive_buffer = std::nullopt,
+                       .backup_fault = "/b is no directory: make it first"})
+            .contains("/b is no directory: make it first, and restart"));
   config::Config config = Quiet();
   config.auth.secrets.clear();
   CHECK(Only(config).starts_with("nobody can allocate"));

@@ -72,6 +72,7 @@ class FakeSource : public MetricsSource {
 
 // FillEverything gives every series of every metric a number that is not 0.
 inline void FillEverything(FakeSource& source) {
+  source.ledger.backup_interval_s = 3600;
   uint64_t next = 1;
   const auto fill = [&](auto& counters) {
     for (auto& counter : counters) counter.Set(next++);

@@ -166,6 +166,8 @@ TEST_CASE("gauges, the ledger's health and the build") {
   source.ledger.unpersisted_bytes = 12;
   source.ledger.checkpoints_failed = 3;
   source.ledger.healthy = false;
+  source.ledger.backup_interval_s = 86'400;
+  source.ledger.last_backup = WallTime(std::chrono::microseconds(1'794'999'000'000'000));
   source.ledger.commit_buckets = {1, 0, 2};
   source.ledger.commit_sum_us = 12'500;
   source.workers[0]->stats.duration_sum_ms.Set(61'500);
@@ -182,6 +184,8 @@ TEST_CASE("gauges, the ledger's health and the build") {
            "turn_metering_checkpoints_failed_total 3",
            "turn_metering_healthy 0",
            "turn_metering_last_commit_timestamp_seconds 1795000000.25",
+           "turn_metering_backup_interval_seconds 86400",
+           "turn_metering_last_backup_timestamp_seconds 1794999000",
            R"(turn_metering_commit_seconds_bucket{le="0.001"} 1)",
            R"(turn_metering_commit_seconds_bucket{le="0.005"} 3)",
            R"(turn_metering_commit_seconds_bucket{le="+Inf"} 3)",
@@ -195,6 +199,11 @@ TEST_CASE("gauges, the ledger's health and the build") {
     CAPTURE(line);
     CHECK(HasLine(page, line));
   }
+}
+
+TEST_CASE("without backups there is no age of one") {
+  FakeSource source;
+  CHECK(RenderMetrics(source).find("backup_timestamp_seconds ") == std::string::npos);
 }
 
 TEST_CASE("a limit of nothing has no utilization") {
