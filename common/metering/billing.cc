@@ -297,6 +297,19 @@ std::expected<CloseResult, std::string> CorrectPeriods(const BillingRequest& req
   return Finish(**file, *ledger, result);
 }
 
+std::expected<std::vector<BillingEntry>, std::string> ReadCorrections(const std::string& ledger) {
+  const auto file = BillingFile::OpenForReading(ledger);
+  if (!file) return std::unexpected(file.error());
+  std::vector<BillingEntry> corrections;
+  if (*file == nullptr) return corrections;
+  (*file)->Walk([&](const BillingEntry& entry) {
+    if (entry.kind == EntryKind::kCorrection) corrections.push_back(entry);
+    return true;
+  });
+  if ((*file)->database().ok()) return corrections;
+  return std::unexpected("cannot read " + (*file)->database().error());
+}
+
 std::expected<PeriodBooks, std::string> ReadPeriodBooks(const std::string& ledger,
                                                         const BillingPeriod& month) {
   const auto file = BillingFile::OpenForReading(ledger);

@@ -92,6 +92,9 @@ struct PeriodBooks {
 std::expected<PeriodBooks, std::string> ReadPeriodBooks(const std::string& ledger,
                                                         const BillingPeriod& month);
 
+// ReadCorrections lists what was booked as a correction so far, the oldest first.
+std::expected<std::vector<BillingEntry>, std::string> ReadCorrections(const std::string& ledger);
+
 // CorrectPeriods books what came late to closed periods into the next open one, now. It fails
 // when nothing was closed yet.
 std::expected<CloseResult, std::string> CorrectPeriods(const BillingRequest& request);

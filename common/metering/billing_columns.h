@@ -1,4 +1,4 @@
-// THE table of what `turnpike usage periods` shows; the rules of columns.h hold.
+// THE tables of what `turnpike usage periods` and `corrections` show; the rules of columns.h hold.
 #pragma once
 
 #include <array>
@@ -47,6 +47,37 @@ inline constexpr std::array<Column<PeriodStatus>, 12> kPeriodColumns = {{
      }},
     {"lost_bytes", "what was closed and the ledger has no more", InTable::kNo,
      [](const PeriodStatus& row) { return columns::SignedBytes(row.lost_bytes); }},
+}};
+
+inline constexpr std::array<Column<BillingEntry>, 16> kCorrectionColumns = {{
+    {"entry", "its number in the chain", InTable::kYes,
+     [](const BillingEntry& row) { return Cell(static_cast<uint64_t>(row.number)); }},
+    {"period", "where it is billed", InTable::kYes, columns::Text<&BillingEntry::period>},
+    {"original_period", "where the usage happened", InTable::kYes,
+     columns::Text<&BillingEntry::original_period>},
+    {"original_entry", "the row that it corrects; nothing when there was none", InTable::kYes,
+     [](const BillingEntry& row) {
+       return row.original == 0 ? Cell(std::monostate{})
+                                : Cell(static_cast<uint64_t>(row.original));
+     }},
+    {"account", "who pays", InTable::kYes, columns::Text<&BillingEntry::account>},
+    {"region", "of the server", InTable::kYes, columns::Text<&BillingEntry::region>},
+    {"transport", "of the client", InTable::kYes, columns::Text<&BillingEntry::transport>},
+    {"label", "of the credential", InTable::kYes, columns::Text<&BillingEntry::label>},
+    {"sessions", "that it adds", InTable::kNo,
+     [](const BillingEntry& row) { return columns::SignedBytes(row.counts[6]); }},
+    {"client_to_peer_bytes", "payload that it adds", InTable::kNo,
+     [](const BillingEntry& row) { return columns::SignedBytes(row.counts[0]); }},
+    {"peer_to_client_bytes", "payload that it adds", InTable::kNo,
+     [](const BillingEntry& row) { return columns::SignedBytes(row.counts[1]); }},
+    {"billable_bytes", "both directions together; negative when it takes back", InTable::kYes,
+     [](const BillingEntry& row) { return columns::SignedBytes(row.counts[0] + row.counts[1]); }},
+    {"corrected_at", "when it was booked", InTable::kYes,
+     [](const BillingEntry& row) { return Cell(row.at); }},
+    {"actor", "who booked it", InTable::kYes, columns::Text<&BillingEntry::actor>},
+    {"reason", "why", InTable::kYes, columns::Text<&BillingEntry::reason>},
+    {"ledger_as_of", "what the ledger was complete up to", InTable::kNo,
+     [](const BillingEntry& row) { return Cell(row.as_of); }},
 }};
 
 }  // namespace turnpike

@@ -68,10 +68,12 @@ std::string Day(WallTime time) {
   return text.ends_with("T00:00:00Z") ? text.substr(0, 10) : text;
 }
 
-// Description adds the line's share of the period where that is not all of it.
-std::string Description(const InvoiceLine& line, const BillingPeriod& period) {
+// Description adds the line's share of its month, the invoice's or the corrected one, where that is
+// not all of it.
+std::string Description(const InvoiceLine& line) {
   const std::string text = Escaped(DescribeLine(line));
-  if (line.from == period.from && line.to == period.to) return text;
+  const BillingPeriod month = BillingPeriodOf(line.from);
+  if (line.from == month.from && line.to == month.to) return text;
   return text + " (from " + Day(line.from) + ", before " + Day(line.to) + ")";
 }
 
@@ -106,8 +108,8 @@ void WriteHeader(const InvoiceDocument& document, std::ostream& out) {
 
 void WriteLine(const InvoiceLine& line, const Invoice& invoice, std::ostream& out) {
   const bool has_bytes = columns::HasBytes(line);
-  out << "<tr><td>" << Description(line, invoice.period) << "<span class=\"id\">"
-      << Escaped(line.id) << "</span></td><td class=\"n\">";
+  out << "<tr><td>" << Description(line) << "<span class=\"id\">" << Escaped(line.id)
+      << "</span></td><td class=\"n\">";
   if (has_bytes) out << columns::Quantity(line) << ' ' << RateUnitName(line.unit);
   out << "</td><td class=\"n\">";
   if (has_bytes) out << FormatPrice(line.price) << " / " << RateUnitName(line.unit);

@@ -15,7 +15,8 @@
 namespace turnpike {
 namespace {
 
-// Columns lists `table.column type` of every table of the file.
+// Columns lists `table.column type` of every table of the file, but for SQLite's own (what ANALYZE
+// found, say).
 std::set<std::string> Columns(Database& database) {
   std::set<std::string> columns;
   Statement rows(database,
@@ -23,7 +24,7 @@ std::set<std::string> Columns(Database& database) {
                  "CASE WHEN c.\"notnull\" THEN ' NOT NULL' ELSE '' END || "
                  "CASE WHEN c.pk THEN ' key ' || c.pk ELSE '' END "
                  "FROM main.sqlite_schema t JOIN pragma_table_xinfo(t.name, 'main') c "
-                 "WHERE t.type = 'table'");
+                 "WHERE t.type = 'table' AND t.name NOT GLOB 'sqlite_*'");
   while (rows.Step()) columns.insert(rows.Bytes(0));
   return columns;
 }

@@ -1,13 +1,17 @@
-// `turnpike usage periods`, `close` and `correct`: months are closed once and corrected after.
+// `turnpike usage periods`, `close`, `correct` and `corrections`: months are closed once and
+// corrected after.
 #include <pwd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/base/log.h"
 #include "common/metering/billing.h"
@@ -50,6 +54,24 @@ std::expected<BillingRequest, std::string> MakeRequest(const Options& options) {
   return request;
 }
 
+// Write writes `rows` with the columns of a table.
+template <typename Row, size_t N>
+int Write(const std::vector<Row>& rows, const std::array<Column<Row>, N>& table,
+          const ReportScope& scope, OutputTotal total, ReportFormat format) {
+  const auto writer = MakeRowWriter(format, std::cout);
+  std::vector<OutputColumn> columns;
+  for (const auto& column : table) columns.push_back({column.name, column.in_table});
+  writer->Begin(scope, std::move(columns));
+  for (const Row& row : rows) {
+    std::vector<Cell> cells;
+    for (const auto& column : table) cells.push_back(column.value(row));
+    writer->Row(cells);
+  }
+  total.rows = rows.size();
+  writer->End(total);
+  return Finish();
+}
+
 int RunPeriods(const Options& options) {
   const auto request = MakeRequest(options);
   if (!request) return Complain(request.error());
@@ -57,27 +79,46 @@ int RunPeriods(const Options& options) {
   if (!format) return Complain("--format: " + format.error());
   const auto periods = ListPeriods(*request);
   if (!periods) return Complain(periods.error());
-  const auto writer = MakeRowWriter(*format, std::cout);
+  ReportScope scope;
+  scope.complete = true;
+  OutputTotal total;
+  for (const PeriodStatus& period : *periods) {
+    scope.as_of = std::max(scope.as_of, period.as_of);
+    scope.complete = scope.complete && period.complete;
+    total.sessions += period.sessions;
+    total.billable_bytes += period.totals.billable_bytes();
+  }
+  return Write(*periods, kPeriodColumns, scope, total, *format);
+}
+
+// RunCorrections is complete when nothing that came late waits for a correction.
+int RunCorrections(const Options& options) {
+  const auto request = MakeRequest(options);
+  if (!request) return Complain(request.error());
+  const auto format = ParseReportFormat(options.format);
+  if (!format) return Complain("--format: " + format.error());
+  const auto periods = ListPeriods(*request);
+  if (!periods) return Complain(periods.error());
+  const auto corrections = ReadCorrections(options.ledger);
+  if (!corrections) return Complain(corrections.error());
   ReportScope scope;
   scope.complete = true;
   for (const PeriodStatus& period : *periods) {
     scope.as_of = std::max(scope.as_of, period.as_of);
-    scope.complete = scope.complete && period.complete;
+    scope.complete = scope.complete && period.late_bytes == 0;
   }
-  std::vector<OutputColumn> columns;
-  for (const auto& column : kPeriodColumns) columns.push_back({column.name, column.in_table});
-  writer->Begin(scope, std::move(columns));
+  if (corrections->empty() && *format == ReportFormat::kTable) {
+    std::cout << (scope.complete ? "nothing came late: there are no corrections\n"
+                                 : "nothing was corrected yet; what came late waits for `turnpike "
+                                   "usage correct`\n");
+    return Finish();
+  }
+  int64_t bytes = 0;
+  for (const BillingEntry& entry : *corrections) bytes += entry.counts[0] + entry.counts[1];
   OutputTotal total;
-  for (const PeriodStatus& period : *periods) {
-    std::vector<Cell> cells;
-    for (const auto& column : kPeriodColumns) cells.push_back(column.value(period));
-    writer->Row(cells);
-    ++total.rows;
-    total.sessions += period.sessions;
-    total.billable_bytes += period.totals.billable_bytes();
-  }
-  writer->End(total);
-  return Finish();
+  total.summary = "total: " + std::to_string(corrections->size()) + " corrections, " +
+                  std::to_string(bytes) + " billable bytes";
+  return Write(*corrections, kCorrectionColumns, scope, total, *format);
 }
 
 void PrintHead(const CloseResult& result) {
@@ -156,6 +197,12 @@ void AddActor(CLI::App& command, Options& options) {
       ->capture_default_str();
 }
 
+void AddFormat(CLI::App& command, Options& options) {
+  command.add_option("--format", options.format, "table, csv, json or jsonl")
+      ->type_name("FORMAT")
+      ->capture_default_str();
+}
+
 void AddGrace(CLI::App& command, Options& options) {
   command.add_option("--grace", options.grace, "How long usage may arrive after a period's end")
       ->type_name("DURATION")
@@ -169,9 +216,7 @@ void AddPeriodCommands(CLI::App& usage, int* exit_status) {
   CLI::App* const periods = usage.add_subcommand("periods", "Months: open, grace, ready or closed");
   AddLedgerOption(*periods, options->ledger);
   AddGrace(*periods, *options);
-  periods->add_option("--format", options->format, "table, csv, json or jsonl")
-      ->type_name("FORMAT")
-      ->capture_default_str();
+  AddFormat(*periods, *options);
   periods->callback([options, exit_status] { *exit_status = RunPeriods(*options); });
 
   CLI::App* const close = usage.add_subcommand(
@@ -196,6 +241,12 @@ void AddPeriodCommands(CLI::App& usage, int* exit_status) {
       ->type_name("FILE");
   correct->add_flag("--allow-less", options->allow_less, "Also credit what the ledger has no more");
   correct->callback([options, exit_status] { *exit_status = RunCorrect(*options); });
+
+  CLI::App* const corrections = usage.add_subcommand(
+      "corrections", "What was booked late: by whom, why, and the row that it corrects");
+  AddLedgerOption(*corrections, options->ledger);
+  AddFormat(*corrections, *options);
+  corrections->callback([options, exit_status] { *exit_status = RunCorrections(*options); });
 }
 
 }  // namespace turnpike

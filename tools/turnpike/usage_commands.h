@@ -7,10 +7,10 @@ class App;
 
 namespace turnpike {
 
-// AddPeriodCommands adds `periods`, `close` and `correct` to `usage`; AddVerifyCommand adds
-// `verify`, AddMergeCommand `merge`, AddReconcileCommand `reconcile`, AddBackupCommand `backup`.
-// When one ran, `*exit_status`
-// is set: 1 if it failed, or found a difference.
+// AddPeriodCommands adds `periods`, `close`, `correct` and `corrections` to `usage`;
+// AddVerifyCommand adds `verify`, AddMergeCommand `merge`, AddReconcileCommand `reconcile`,
+// AddBackupCommand `backup`. When one ran, `*exit_status` is set: 1 if it failed, or found a
+// difference.
 void AddPeriodCommands(CLI::App& usage, int* exit_status);
 void AddBackupCommand(CLI::App& usage, int* exit_status);
 void AddMergeCommand(CLI::App& usage, int* exit_status);

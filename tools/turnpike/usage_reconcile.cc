@@ -1,9 +1,14 @@
 // `turnpike usage reconcile`: the ledger against Prometheus, a page of metrics, or another ledger.
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "common/base/log.h"
 #include "common/metering/reconcile.h"
@@ -71,6 +76,25 @@ std::string Shown(std::string_view label) {
   }
 }
 
+void Print(const std::vector<Difference>& differences) {
+  size_t account = std::string_view("account").size();
+  size_t region = std::string_view("region").size();
+  for (const Difference& row : differences) {
+    account = std::max(account, Shown(row.key.account).size());
+    region = std::max(region, Shown(row.key.region).size());
+  }
+  const auto line = [&](const auto& a, const auto& r, const auto& d, const auto&... numbers) {
+    std::cout << fmt::format("{:<{}}  {:<{}}  {:<14}", a, account, r, region, d);
+    ((std::cout << fmt::format("  {:>20}", numbers)), ...);
+    std::cout << "\n";
+  };
+  line("account", "region", "direction", "ledger", "other", "difference");
+  for (const Difference& row : differences) {
+    line(Shown(row.key.account), Shown(row.key.region), Shown(row.key.direction), row.ledger,
+         row.other, Signed(row.ledger, row.other));
+  }
+}
+
 int RunReconcile(const Options& options) {
   if (options.prometheus.empty() == options.with.empty()) {
     return Complain("name one of --prometheus and --with: what to hold the ledger against");
@@ -89,15 +113,12 @@ int RunReconcile(const Options& options) {
               << " billable bytes on both sides\n";
     return Finish();
   }
-  std::cout << "account\tregion\tdirection\tledger\tother\tdifference\n";
-  for (const Difference& row : differences) {
-    std::cout << Shown(row.key.account) << '\t' << Shown(row.key.region) << '\t'
-              << Shown(row.key.direction) << '\t' << row.ledger << '\t' << row.other << '\t'
-              << Signed(row.ledger, row.other) << "\n";
-  }
-  std::cout << differences.size()
-            << " series differ. A running server's ledger is ahead of what was scraped before: "
-               "stop the traffic, or try again\n";
+  Print(differences);
+  std::cout << differences.size() << " series differ. "
+            << (options.with.empty()
+                    ? "A running server's ledger is ahead of what was scraped before: stop the "
+                      "traffic, or try again\n"
+                    : "One of the ledgers may be older than the other, or lack a node's\n");
   Finish();
   return 1;
 }

@@ -54,6 +54,33 @@ TEST_CASE("every byte falls on one day of each zone, also when clocks change") {
   CHECK(ParsePeriod("2026-10-25T00:00Z", "", *berlin)->from == At("2026-10-25"));
 }
 
+TEST_CASE("a day on which clocks change has all of its quarter hours, and no other's") {
+  struct Row {
+    const char *zone, *day, *next;
+    int quarters;
+  };
+  for (const Row& row : std::vector<Row>{{"Europe/Berlin", "2026-03-29", "2026-03-30", 92},
+                                         {"America/New_York", "2026-11-01", "2026-11-02", 100},
+                                         {"Australia/Lord_Howe", "2026-10-04", "2026-10-05", 94}}) {
+    CAPTURE(std::string(row.zone));
+    const TempDirectory directory;
+    World world(directory.path());
+    world.Start();
+    world.now = At(row.day) - std::chrono::hours(24);
+    const SlotId slot = world.Begin("acme");
+    for (int i = 0; i < 72 * 4; ++i) {
+      world.Relay(slot, Direction::kClientToPeer, 1);
+      world.now += kBucketWidth;
+      if (i % 8 == 7) world.Checkpoint();
+    }
+    const auto day = ParsePeriod(row.day, row.next, *TimeZone::Find(row.zone));
+    REQUIRE(day);
+    CHECK(Days(directory.path(), row.zone, *day) ==
+          std::string(row.day) + " " + std::to_string(row.quarters) + " 0\n");
+    CHECK(Days(directory.path(), "UTC", {}).find(" 96 ") != std::string::npos);
+  }
+}
+
 TEST_CASE("a report by edge reads parts, agrees with the buckets, and tells how far it is") {
   const TempDirectory directory;
   World world(directory.path());
