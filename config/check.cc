@@ -229,6 +229,17 @@ void CheckTls(const Config& config, Findings& findings) {
   }
 }
 
+void CheckNettest(const Config& config, Findings& findings) {
+  const std::string& account = config.api.nettest.account;
+  if (account.empty() || findings.IsBad("api.nettest.account")) return;
+  if (account.find(':') != std::string::npos) {
+    findings.Add("api.nettest.account", "has a colon, which divides account and label");
+  } else if (config.auth.secrets.empty() && !findings.IsBad("auth.secrets")) {
+    findings.Add("api.nettest.account",
+                 "needs a secret to make credentials with; name one in auth.secrets");
+  }
+}
+
 }  // namespace
 
 void FillIn(Config& config, const std::string& directory) {
@@ -256,6 +267,7 @@ void CheckWhole(const Config& config, Findings& findings) {
   CheckTls(config, findings);
   CheckFleet(config, findings);
   CheckApi(config, findings);
+  CheckNettest(config, findings);
   if (config.metering.directory.empty() && !findings.IsBad("metering.directory")) {
     findings.Add("metering.directory", "is empty; name a directory that outlives the process");
   }

@@ -181,6 +181,10 @@ struct Config {
     uint32_t requests_per_second_per_address = 200;
     IpSet webhook_networks;  // beside public addresses
     std::vector<ApiAccountConfig> accounts;
+    struct Nettest {
+      std::string account;       // empty: no credential is given out for tests
+      uint32_t per_minute = 60;  // credentials, of all clients together
+    } nettest;
   } api;
 
   struct Fleet {

@@ -303,6 +303,15 @@ constexpr Key kKeys[] = {
         "[\"${ACME_KEY_SHA256}\"]"),
     Value<YesNo, MEMBER(api.accounts.back().disabled)>("api.accounts[].disabled",
                                                        "Whether it is refused.", "false"),
+    Section("api.nettest", "The page /nettest, on which anybody can test the way to the edges."),
+    Value<Text<0, 128>, MEMBER(api.nettest.account)>(
+        "api.nettest.account",
+        "The account that pays for tests: the page gets credentials of ten minutes on it, with the "
+        "label nettest, so that `caps` can bound what they cost. Without one the page asks for a "
+        "username and a password.",
+        "none"),
+    Value<Whole<1, 100'000>, MEMBER(api.nettest.per_minute)>(
+        "api.nettest.per_minute", "Credentials for tests in a minute, of all clients together."),
 
     Section("fleet", "The sites that clients can be sent to."),
     Entries<MEMBER(fleet.edges), kPrintNothing, NameEdge>(

@@ -189,6 +189,8 @@ std::expected<ApiSettings, std::string> MakeApiSettings(const config::Config& co
   }
   settings.edges = config.fleet.edges;
   settings.edge_choice = config.fleet.choice;
+  settings.nettest.account = config.api.nettest.account;
+  settings.nettest.per_minute = config.api.nettest.per_minute;
   if (settings.edges.empty()) {
     std::array<char, 256> name{};
     const bool has_name = gethostname(name.data(), name.size() - 1) == 0 && name[0] != '\0';

@@ -8,6 +8,7 @@
 #include "server/api/access.h"
 #include "server/api/edges.h"
 #include "server/api/errors.h"
+#include "server/api/nettest.h"
 #include "server/api/pages.h"
 #include "server/api/tokens.h"
 #include "server/api/triggers.h"
@@ -59,6 +60,9 @@ constexpr PublicRoute kRoutes[] = {
     {"GET", "/v1/edges", "listEdges",
      "The edges of the fleet, with the URIs by which a client can reach or probe each.",
      "", ListEdges},
+    {"POST", "/v1/nettest/token", "giveNettestCredential",
+     "A credential of ten minutes for the page /nettest, on the account that api.nettest names.",
+     "", GiveNettestCredential},
     {"GET", "/v1/errors", "listErrors", "What the codes in error bodies mean.", "", ListErrors},
     {"GET", "/v1/openapi.json", "describe", "This description.", "", Describe},
 };

@@ -18,6 +18,7 @@
 #include "common/net/edge.h"
 #include "common/net/ip_set.h"
 #include "server/api/account_directory.h"
+#include "server/api/nettest_limit.h"
 #include "server/api/rate_limit.h"
 
 namespace turnpike {
@@ -33,6 +34,7 @@ struct ApiSettings {
   uint32_t requests_per_second = 0;  // of an account; 0: no limit
   uint32_t requests_per_second_per_address = 0;
   std::optional<RateTable> rates = {};  // nullopt: usage has no price
+  NettestSettings nettest = {};
 };
 
 // ApiHost is what the API is given to work with.
@@ -65,6 +67,9 @@ class ApiService {
   // reading lets a few requests read the ledger at a time: more would only compete for its pages.
   std::counting_semaphore<8>& reading() { return reading_; }
 
+  // nettest_limit counts the credentials of the network test.
+  NettestLimit& nettest_limit() { return nettest_limit_; }
+
  private:
   ApiHost host_;
   AccountDirectory accounts_;
@@ -74,6 +79,7 @@ class ApiService {
   std::mutex random_mutex_;
   mutable std::mutex mutex_;
   std::shared_ptr<const ApiSettings> settings_;
+  NettestLimit nettest_limit_;
 };
 
 }  // namespace turnpike

@@ -1,4 +1,4 @@
-// The fleet's edges in the configuration.
+// The fleet's edges and the network test in the configuration.
 #include <doctest/doctest.h>
 
 #include "tests/config/support.h"
@@ -36,6 +36,13 @@ TEST_CASE("edges that nobody can tell apart or reach are problems") {
             .contains("is not a name of letters"));
   CHECK(ProblemsBeside("fleet: {edges: [{name: a, region: r, hosts: [\"h..x\"]}]}")
             .contains("is not a host name"));
+}
+
+TEST_CASE("the network test's account has a name and a secret to make credentials with") {
+  CHECK(ProblemsBeside("api: {nettest: {account: operator}}")
+            .contains("api.nettest.account: needs a secret"));
+  CHECK(ProblemsBeside("api: {nettest: {account: \"a:b\"}}").contains("has a colon"));
+  CHECK(ProblemsBeside("api: {nettest: {per_minute: 0}}").contains("api.nettest.per_minute"));
 }
 
 }  // namespace

@@ -29,8 +29,8 @@ class ImpairingProxy:
     The n-th packet of each client in each direction has the same fate whenever `seed` is the same.
     """
 
-    def __init__(self, address: str, server: Address, up: Impairment, down: Impairment | None = None,
-                 seed: int = 1):
+    def __init__(self, address: str, server: Address, up: Impairment,
+                 down: Impairment | None = None, seed: int = 1):
         self._server = server
         self._impairments = {"up": up, "down": down or Impairment()}
         self._seed = seed
@@ -43,7 +43,7 @@ class ImpairingProxy:
         self._upstream: dict[Address, socket.socket] = {}
         self._dice: dict[tuple[str, int], random.Random] = {}
         self._last: dict[tuple[str, int], float] = {}
-        # When, a number that keeps the order of equals, the socket, the data, to whom (if up: None).
+        # When, a number that keeps the order of equals, the socket, the data, to whom (None: up).
         self._waiting: list[tuple[float, int, socket.socket, bytes, Address | None]] = []
         self._count = 0
         self._ending = False

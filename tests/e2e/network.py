@@ -63,9 +63,9 @@ def block_udp(ctx: Context, port: int) -> None:
     ctx.run(["nft", f"add rule inet test input udp dport {port} drop"])
 
 
-def lossy_port(ctx: Context, server: Server) -> int:
+def lossy_port(ctx: Context, server: Server, seed: int = 1) -> int:
     """The port of a proxy before the server's UDP, for the lossy case."""
     proxy = ImpairingProxy(namespace.ADDRESS, (namespace.ADDRESS, server.listener_port("udp")),
-                           up=LOSSY)
+                           up=LOSSY, seed=seed)
     ctx.on_cleanup(proxy.close)
     return proxy.port

@@ -64,7 +64,7 @@ class Adviser {
       Say(SaysNothing(tcp) || SaysNothing(tls) ? "unreachable" : "udp-blocked-no-fallback");
       return;
     }
-    if (SaysNothing(udp)) Say("udp-blocked", {{"fallback", tls.works() ? "TLS" : "TCP"}});
+    if (SaysNothing(udp)) Say("udp-blocked", {{"fallback", tcp.works() ? "TCP" : "TLS"}});
     if (SaysNothing(tcp)) Say("tcp-blocked");
     if (SaysNothing(tls)) Say("tls-blocked");
     if (udp.works() && tcp.failure() != nullptr && tls.failure() != nullptr) Say("no-tcp-or-tls");

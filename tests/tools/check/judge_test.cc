@@ -91,7 +91,7 @@ TEST_CASE("without UDP a profile passes over TLS or TCP only, and UDP is to be o
   const std::string advice = AdviceFor(edge);
   CHECK(Has(advice, "Open outgoing UDP to turn.example port 3478"));
   CHECK(Has(advice, "error 701"));
-  CHECK(Has(advice, "calls use TLS"));
+  CHECK(Has(advice, "calls use TCP"));
 }
 
 TEST_CASE("each fault has its advice") {
