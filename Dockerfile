@@ -10,7 +10,8 @@ COPY . .
 RUN mkdir tests && touch tests/CMakeLists.txt \
  && tools/build release turnpiked turnpike \
  && cmake --install build/release --strip --prefix /image/usr/local
-# The loader and the libraries, with their licences; time zones for reports; names for one user.
+# The loader and the libraries, with their licences; time zones for reports; authorities for the
+# webhooks' HTTPS; names for one user.
 RUN cd / && mkdir -p /image/etc/turnpike /state \
  && ldd /image/usr/local/bin/* | grep -oE '[[:space:]]/(usr/)?lib[^ ]+' | sort -u >/libraries \
  && xargs cp --parents --dereference --target-directory=/image </libraries \
@@ -19,6 +20,7 @@ RUN cd / && mkdir -p /image/etc/turnpike /state \
   | sed 's:.*:/usr/share/doc/&/copyright:' \
   | xargs cp --parents --dereference --target-directory=/image \
  && cp --parents --recursive /usr/share/zoneinfo /image \
+ && cp --parents /etc/ssl/certs/ca-certificates.crt /image \
  && echo 'turnpike:x:65532:65532::/var/lib/turnpike:/usr/sbin/nologin' >/image/etc/passwd \
  && echo 'turnpike:x:65532:' >/image/etc/group \
  && echo 'hosts: files dns' >/image/etc/nsswitch.conf \

@@ -180,6 +180,7 @@ struct Config {
     uint32_t requests_per_second = 100;  // of an account; 0: no limit
     uint32_t requests_per_second_per_address = 200;
     IpSet webhook_networks;  // beside public addresses
+    std::string webhook_authorities = "/etc/ssl/certs/ca-certificates.crt";
     std::vector<ApiAccountConfig> accounts;
     struct Nettest {
       std::string account;       // empty: no credential is given out for tests

@@ -284,6 +284,9 @@ constexpr Key kKeys[] = {
         "api.webhook_networks",
         "Private networks that usage triggers may call; public addresses they may always.",
         "[10.0.0.0/24]"),
+    Value<Path, MEMBER(api.webhook_authorities)>(
+        "api.webhook_authorities",
+        "PEM file of the certificate authorities that usage triggers trust at https:// URLs."),
     Entries<MEMBER(api.accounts), kPrintNothing, NameApiAccount>(
         "api.accounts",
         "Accounts beside those of `turnpike account`, which also makes SIDs and secrets. A secret "

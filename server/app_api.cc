@@ -31,9 +31,13 @@ std::expected<void, std::string> App::StartApi(const config::Config& config) {
   if (!started) return std::unexpected(started.error());
   api_http_ = std::move(*started);
   trigger_watch_ = std::make_unique<TriggerWatch>(*api_, [this](const HttpSend& send) {
-    return SendHttp(send, [this](const IpAddress& ip) {
-      return IsPublic(ip) || api_->settings()->webhook_networks.Contains(ip);
-    });
+    const auto in_force = api_->settings();
+    return SendHttp(
+        send,
+        [&in_force](const IpAddress& ip) {
+          return IsPublic(ip) || in_force->webhook_networks.Contains(ip);
+        },
+        in_force->webhook_authorities);
   });
   trigger_watch_->Start();
   return {};

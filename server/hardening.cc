@@ -3,9 +3,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include "common/base/log.h"
@@ -27,7 +29,7 @@ constexpr const char* kUnavailable = "unavailable: ";
 constexpr const char* kOfResolver[] = {"/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf",
                                        "/etc/gai.conf", "/etc/resolv.conf"};
 
-// FilesOf returns every file that the server reads again while it runs.
+// FilesOf returns every file that the server reads again while it runs, and cannot do without.
 std::vector<std::string> FilesOf(const config::Config& config, const std::string& config_path) {
   std::vector<std::string> files = config.secret_files;
   for (const std::string& path :
@@ -56,7 +58,11 @@ std::string RestrictFilesFor(const config::Config& config, const std::vector<std
   if (!backups.empty()) reachable.writable.push_back(backups);
   // Metrics tell of the process and of its host's start, and SQLite takes its seed from the device.
   for (const char* path : {"/proc", "/dev/urandom"}) reachable.readable.emplace_back(path);
-  if (config.api.address.port != 0) AddResolverFiles(reachable.readable);
+  if (config.api.address.port != 0) {
+    AddResolverFiles(reachable.readable);
+    std::ranges::move(ReadablePlaces({config.api.webhook_authorities}),
+                      std::back_inserter(reachable.readable));
+  }
   if (kSanitized) reachable.readable.emplace_back("/");
   const auto abi = RestrictFiles(reachable);
   return abi ? "on, ABI " + std::to_string(*abi) : kUnavailable + abi.error();

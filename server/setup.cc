@@ -175,6 +175,7 @@ std::expected<ApiSettings, std::string> MakeApiSettings(const config::Config& co
   if (!config.auth.secrets.empty()) settings.secret = config.auth.secrets.front();
   settings.trusted_proxies = config.api.trusted_proxies;
   settings.webhook_networks = config.api.webhook_networks;
+  settings.webhook_authorities = config.api.webhook_authorities;
   settings.requests_per_second = config.api.requests_per_second;
   settings.requests_per_second_per_address = config.api.requests_per_second_per_address;
   for (const config::ApiAccountConfig& each : config.api.accounts) {

@@ -84,7 +84,7 @@ const std::vector<Library>& Libraries() {
        // to be installed and kept apart from BoringSSL's symbols. tools/load/tls: the generator is
        // a client, and shares no I/O code with the server.
        {"common/base/sha256.cc", "common/stun/integrity.cc", "server/io/tls",
-        "server/io/system_random.cc", "tools/load/tls"}},
+        "server/io/system_random.cc", "server/http/tls_client.cc", "tools/load/tls"}},
       // tools/load/dtls: the client's end, for the same reason as its TLS.
       {"gnutls/", "GnuTLS", {"server/io/dtls", "tools/load/dtls"}},
       // The generator alone: under the server it brought nothing over sendmmsg, whose batches leave

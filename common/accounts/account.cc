@@ -55,11 +55,10 @@ std::expected<void, std::string> CheckAccountName(std::string_view account) {
   return CheckLabel(account);
 }
 
-bool Proves(const ApiAccount& account, SecretKind kind, std::string_view secret, WallTime now) {
-  const Sha256Digest hash = Sha256(secret);
+bool Proves(const ApiAccount& account, SecretKind kind, const Sha256Digest& secret, WallTime now) {
   bool proves = false;
   for (const AccountSecret& each : account.secrets) {
-    const bool same = IsEqual(each.hash, hash);
+    const bool same = IsEqual(each.hash, secret);
     proves |= same && each.kind == kind && (!each.expires_at || now < *each.expires_at);
   }
   return proves;

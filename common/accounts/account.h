@@ -55,6 +55,6 @@ std::expected<void, std::string> CheckLabel(std::string_view label);
 
 // Proves says whether `secret` is one of `account`'s of that kind and valid at `now`. It takes the
 // same time whichever it is.
-bool Proves(const ApiAccount& account, SecretKind kind, std::string_view secret, WallTime now);
+bool Proves(const ApiAccount& account, SecretKind kind, const Sha256Digest& secret, WallTime now);
 
 }  // namespace turnpike

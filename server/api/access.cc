@@ -76,7 +76,8 @@ std::expected<ApiAccount, HttpAnswer> AuthorizeAccount(ApiService& service,
   const auto accounts = service.Accounts();
   const auto found = std::ranges::find(*accounts, given->user, &ApiAccount::sid);
   const ApiAccount& account = found == accounts->end() ? kNobody : *found;
-  const bool proves = Proves(account, SecretKind::kToken, given->password, service.now().wall);
+  const bool proves =
+      Proves(account, SecretKind::kToken, Sha256(given->password), service.now().wall);
   if (!proves || account.sid.empty()) {
     return std::unexpected(ErrorAnswer(ErrorCode::kAuthenticate));
   }
@@ -90,8 +91,9 @@ std::expected<ApiAccount, HttpAnswer> AuthorizeKey(ApiService& service,
   const WallTime now = service.now().wall;
   const auto accounts = service.Accounts();
   const ApiAccount* owner = nullptr;
+  const Sha256Digest hash = Sha256(key);
   for (const ApiAccount& account : *accounts) {
-    if (Proves(account, SecretKind::kKey, key, now)) owner = &account;
+    if (Proves(account, SecretKind::kKey, hash, now)) owner = &account;
   }
   if (key.empty() || owner == nullptr) {
     return std::unexpected(ErrorAnswer(ErrorCode::kAuthenticate));

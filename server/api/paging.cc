@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -50,14 +49,13 @@ std::expected<Page, HttpAnswer> ReadPage(const Form& query) {
   return Page{*size, *number};
 }
 
-HttpAnswer WritePage(std::vector<nlohmann::ordered_json> rows, std::string_view list,
-                     std::string_view path, Form query, const Page& page) {
+HttpAnswer WritePage(const Rows& rows, std::string_view list, std::string_view path, Form query,
+                     const Page& page) {
   query.erase("PageToken");
-  const size_t begin = std::min(rows.size(), page.size * page.number);
-  const size_t end = std::min(rows.size(), begin + page.size);
-  const auto first = std::make_move_iterator(rows.begin());
-  const auto at = [&](size_t index) { return first + static_cast<std::ptrdiff_t>(index); };
-  const std::vector<nlohmann::ordered_json> shown(at(begin), at(end));
+  const size_t begin = std::min(rows.count, page.size * page.number);
+  const size_t end = std::min(rows.count, begin + page.size);
+  nlohmann::ordered_json shown = nlohmann::ordered_json::array();
+  for (size_t index = begin; index < end; ++index) shown.push_back(rows.row(index));
   nlohmann::ordered_json answer = {{"first_page_uri", Link(path, query, page.size, 0)},
                                    {"start", begin},
                                    {"end", end == begin ? begin : end - 1},
@@ -66,9 +64,9 @@ HttpAnswer WritePage(std::vector<nlohmann::ordered_json> rows, std::string_view 
                                    {"uri", Link(path, query, page.size, page.number)},
                                    {"next_page_uri", nullptr},
                                    {"previous_page_uri", nullptr}};
-  if (end < rows.size()) answer["next_page_uri"] = Link(path, query, page.size, page.number + 1);
+  if (end < rows.count) answer["next_page_uri"] = Link(path, query, page.size, page.number + 1);
   if (page.number > 0) answer["previous_page_uri"] = Link(path, query, page.size, page.number - 1);
-  answer[std::string(list)] = shown;
+  answer[std::string(list)] = std::move(shown);
   return JsonAnswer(DumpJson(answer));
 }
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "server/http/form.h"
 #include "server/http/http_server.h"
@@ -21,9 +21,15 @@ struct Page {
 // ReadPage fails with the answer to a page that cannot be.
 std::expected<Page, HttpAnswer> ReadPage(const Form& query);
 
-// WritePage renders `rows`, all of the list, as one page under the name `list`. `path` is the
-// list's, and `query` what the request asked for, which the links of the page repeat.
-HttpAnswer WritePage(std::vector<nlohmann::ordered_json> rows, std::string_view list,
-                     std::string_view path, Form query, const Page& page);
+// Rows is a whole list, of which `row` renders one.
+struct Rows {
+  size_t count = 0;
+  std::function<nlohmann::ordered_json(size_t index)> row;
+};
+
+// WritePage renders one page of `rows` under the name `list`. `path` is the list's, and `query`
+// what the request asked for, which the links of the page repeat.
+HttpAnswer WritePage(const Rows& rows, std::string_view list, std::string_view path, Form query,
+                     const Page& page);
 
 }  // namespace turnpike

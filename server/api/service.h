@@ -29,9 +29,10 @@ struct ApiSettings {
   EdgeChoice edge_choice = EdgeChoice::kNearest;
   std::string secret = {};  // that credentials are minted with; empty: none are
   std::vector<ApiAccount> accounts = {};
-  IpSet webhook_networks = {};       // that triggers may call, beside public addresses
-  IpSet trusted_proxies = {};        // whose X-Forwarded-For is believed
-  uint32_t requests_per_second = 0;  // of an account; 0: no limit
+  IpSet webhook_networks = {};           // that triggers may call, beside public addresses
+  std::string webhook_authorities = {};  // PEM file; who may certify https webhooks
+  IpSet trusted_proxies = {};            // whose X-Forwarded-For is believed
+  uint32_t requests_per_second = 0;      // of an account; 0: no limit
   uint32_t requests_per_second_per_address = 0;
   std::optional<RateTable> rates = {};  // nullopt: usage has no price
   NettestSettings nettest = {};

@@ -38,11 +38,10 @@ bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> word
   return std::ranges::count(words, word) != 0;
 }
 
-// CheckUrl wants plain HTTP: a webhook is signed, not encrypted.
 bool IsWebhookUrl(std::string_view url) {
   const auto is_printable = [](char c) { return c > 0x20 && c < 0x7F; };
-  return url.starts_with("http://") && url.size() > 7 && url.size() <= kMaxUrlBytes &&
-         std::ranges::all_of(url, is_printable);
+  return (url.starts_with("http://") || url.starts_with("https://")) &&
+         url.size() <= kMaxUrlBytes && std::ranges::all_of(url, is_printable);
 }
 
 // ReadTrigger reads a form; the caller adds SIDs and time. It fails with a sentence.
@@ -71,8 +70,7 @@ std::expected<UsageTrigger, std::string> ReadTrigger(const Form& form) {
     return std::unexpected("CallbackMethod is GET or POST");
   }
   if (!IsWebhookUrl(trigger.url)) {
-    return std::unexpected(
-        "CallbackUrl is an http:// URL of at most 1024 bytes; https is not supported");
+    return std::unexpected("CallbackUrl is an http:// or https:// URL of at most 1024 bytes");
   }
   if (!ParseDecimal(trigger.value, kAmountDecimals)) {
     return std::unexpected("TriggerValue is a decimal number, or + and one, from now on");
@@ -204,15 +202,18 @@ HttpAnswer ListTriggers(ApiService& service, const ApiCall& call) {
   const auto fits = [&](const char* name, const std::string& value) {
     return !query.contains(name) || query.at(name) == value;
   };
-  std::vector<ordered_json> rows;
+  std::vector<const UsageTrigger*> shown;
   for (const UsageTrigger& each : found->triggers) {
     if (fits("Recurring", each.recurring) && fits("TriggerBy", each.trigger_by) &&
         fits("UsageCategory", each.category)) {
-      rows.push_back(ToJson(each, StateOf(each, usage->days, usage->today)));
+      shown.push_back(&each);
     }
   }
-  return WritePage(std::move(rows), "usage_triggers", TriggersPath(found->account.sid, ""), query,
-                   *page);
+  const auto row = [&](size_t index) {
+    return ToJson(*shown[index], StateOf(*shown[index], usage->days, usage->today));
+  };
+  return WritePage({shown.size(), row}, "usage_triggers", TriggersPath(found->account.sid, ""),
+                   query, *page);
 }
 
 HttpAnswer FetchTrigger(ApiService& service, const ApiCall& call) {

@@ -50,8 +50,9 @@ struct RecordWriter {
   std::string as_of;
   std::string currency;
 
-  ordered_json Write(const std::string& category, std::string_view region, sys_days first,
-                     sys_days last, const UsageSum& sum) const {
+  ordered_json Write(std::string_view region, sys_days first, sys_days last,
+                     const UsageSum& sum) const {
+    const std::string category = region.empty() ? std::string(kAllRegions) : CategoryOf(region);
     const std::string megabytes = FormatMegabytes(sum.bytes);
     ordered_json sub_resources;
     for (const SubResource& each : kSubResources) {
@@ -78,7 +79,7 @@ struct RecordWriter {
   }
 };
 
-// Categories lists what there is usage of in the range: all of it first, then each region.
+// RegionsOf lists what there is usage of in the range: all of it first, then each region.
 std::vector<std::string> RegionsOf(const DailyUsage& daily, sys_days first, sys_days last,
                                    const std::optional<std::string>& only) {
   if (only) return {*only};
@@ -91,28 +92,31 @@ std::vector<std::string> RegionsOf(const DailyUsage& daily, sys_days first, sys_
   return all;
 }
 
-std::vector<ordered_json> Records(const AccountDays& read, const UsageRange& range,
-                                  const std::optional<std::string>& region,
-                                  const RecordWriter& writer) {
-  sys_days first =
-      range.first.value_or(read.days.empty() ? range.last : read.days.begin()->first.first);
-  // What lies before the first byte is not told day by day.
-  if (range.interval != Interval::kAll && !read.days.empty()) {
-    first = std::max(first, std::min(range.last, read.days.begin()->first.first));
+// Span is what one record is about.
+struct Span {
+  sys_days first;
+  sys_days last;
+  const std::string* region;
+};
+
+// Spans lists the records' in their order: the newest interval comes first.
+std::vector<Span> Spans(const AccountDays& read, const UsageRange& range,
+                        const std::vector<std::string>& regions, sys_days first) {
+  // What lies before the first byte is not told interval by interval.
+  if (range.interval != Interval::kAll) {
+    const sys_days known = read.days.empty() ? range.last : read.days.begin()->first.first;
+    first = std::max(first, std::min(range.last, known));
   }
-  std::vector<ordered_json> records;
-  const auto regions = RegionsOf(read.days, first, range.last, region);
+  std::vector<Span> spans;
   while (first <= range.last) {
     const sys_days last = std::min(IntervalEnd(range.interval, first), range.last);
     for (auto each = regions.rbegin(); each != regions.rend(); ++each) {
-      const std::string category = each->empty() ? std::string(kAllRegions) : CategoryOf(*each);
-      records.push_back(
-          writer.Write(category, *each, first, last, SumOf(read.days, first, last, *each)));
+      spans.push_back({first, last, &*each});
     }
     first = last + days(1);
   }
-  std::ranges::reverse(records);
-  return records;
+  std::ranges::reverse(spans);
+  return spans;
 }
 
 std::string AsOf(WallTime time) {
@@ -160,9 +164,18 @@ HttpAnswer ListUsage(ApiService& service, const ApiCall& call) {
   std::string currency = rates == nullptr ? "usd" : rates->currency;
   std::ranges::transform(currency, currency.begin(),
                          [](char c) { return static_cast<char>(c | 0x20); });
+  const sys_days first = (*range)->first.value_or(
+      read->days.empty() ? (*range)->last : read->days.begin()->first.first);
+  const auto regions = RegionsOf(read->days, first, (*range)->last, region);
+  const std::vector<Span> spans = Spans(*read, **range, regions, first);
   const RecordWriter writer{account->sid, AsOf(read->as_of), currency};
-  return WritePage(Records(*read, **range, region, writer), "usage_records",
-                   RecordsPath(account->sid, name), query, *page);
+  const auto row = [&](size_t index) {
+    const Span& span = spans[index];
+    return writer.Write(*span.region, span.first, span.last,
+                        SumOf(read->days, span.first, span.last, *span.region));
+  };
+  return WritePage({spans.size(), row}, "usage_records", RecordsPath(account->sid, name), query,
+                   *page);
 }
 
 }  // namespace turnpike

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "common/base/unique_fd.h"
+#include "server/http/tls_client.h"
 
 namespace turnpike {
 namespace {
@@ -22,6 +24,7 @@ constexpr timeval kTimeout{.tv_sec = 5, .tv_usec = 0};  // of connecting, sendin
 
 // Target is a URL's parts.
 struct Target {
+  bool is_tls = false;
   std::string host;  // without brackets
   std::string port;
   std::string authority;  // as the URL has it
@@ -29,11 +32,14 @@ struct Target {
 };
 
 std::optional<Target> ReadUrl(std::string_view url) {
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) return std::nullopt;
-  url.remove_prefix(kScheme.size());
+  constexpr std::string_view kSchemes[] = {"http://", "https://"};
+  const auto scheme = std::ranges::find_if(
+      kSchemes, [url](std::string_view each) { return url.starts_with(each); });
+  if (scheme == std::end(kSchemes)) return std::nullopt;
+  url.remove_prefix(scheme->size());
   url = url.substr(0, url.find('#'));
   Target target;
+  target.is_tls = scheme != std::begin(kSchemes);
   const size_t path = std::min(url.find_first_of("/?"), url.size());
   target.authority = url.substr(0, path);
   target.path = std::string(url.substr(path).starts_with('/') ? "" : "/");
@@ -44,7 +50,9 @@ std::optional<Target> ReadUrl(std::string_view url) {
   const size_t end = authority.starts_with('[') ? authority.find(']') : colon;
   target.host =
       authority.starts_with('[') ? authority.substr(1, end - 1) : authority.substr(0, end);
-  target.port = colon == std::string::npos ? "80" : authority.substr(authority.rfind(':') + 1);
+  target.port = colon != std::string::npos ? authority.substr(authority.rfind(':') + 1)
+                : target.is_tls            ? "443"
+                                           : "80";
   return target;
 }
 
@@ -84,31 +92,51 @@ std::expected<UniqueFd, std::string> Connect(const Target& target, const MayReac
   return std::unexpected(error);
 }
 
+// Exchange sends all of `text` and returns the status of what comes back. `send` and `receive` are
+// as those of sockets.
+template <typename Send, typename Receive>
+std::expected<int, std::string> Exchange(std::string_view text, Send send, Receive receive) {
+  while (!text.empty()) {
+    const ssize_t sent = send(text.data(), text.size());
+    if (sent <= 0) return std::unexpected(std::string("cannot send: ") + std::strerror(errno));
+    text.remove_prefix(static_cast<size_t>(sent));
+  }
+  constexpr size_t kStatusEnd = 12;  // of "HTTP/1.1 200"
+  std::string line;
+  std::array<char, 256> buffer;
+  while (line.size() < kStatusEnd) {
+    const ssize_t got = receive(buffer.data(), buffer.size());
+    if (got <= 0) return std::unexpected("there was no answer");
+    line.append(buffer.data(), static_cast<size_t>(got));
+  }
+  if (!line.starts_with("HTTP/1.")) return std::unexpected("the answer is no HTTP");
+  return std::atoi(line.c_str() + 9);
+}
+
 }  // namespace
 
-std::expected<int, std::string> SendHttp(const HttpSend& message, const MayReach& may_reach) {
+std::expected<int, std::string> SendHttp(const HttpSend& message, const MayReach& may_reach,
+                                         const std::string& authorities) {
   const auto target = ReadUrl(message.url);
-  if (!target) return std::unexpected("the URL is not http://HOST[:PORT]/PATH");
+  if (!target) return std::unexpected("the URL is not http[s]://HOST[:PORT]/PATH");
   const auto socket = Connect(*target, may_reach);
   if (!socket) return std::unexpected(socket.error());
   const std::string text =
       message.method + " " + target->path + " HTTP/1.1\r\nHost: " + target->authority +
       "\r\nConnection: close\r\nContent-Length: " + std::to_string(message.body.size()) + "\r\n" +
       message.headers + "\r\n" + message.body;
-  for (size_t sent = 0; sent < text.size();) {
-    const ssize_t now = send(socket->get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
-    if (now <= 0) return std::unexpected(std::string("cannot send: ") + std::strerror(errno));
-    sent += static_cast<size_t>(now);
+  if (target->is_tls) {
+    auto tls = TlsClient::Start(socket->get(), target->host, authorities);
+    if (!tls) return std::unexpected(tls.error());
+    return Exchange(
+        text, [&](const char* from, size_t size) { return tls->Send(from, size); },
+        [&](char* to, size_t size) { return tls->Receive(to, size); });
   }
-  std::string line;
-  std::array<char, 256> buffer;
-  while (line.size() < 12) {
-    const ssize_t got = recv(socket->get(), buffer.data(), buffer.size(), 0);
-    if (got <= 0) return std::unexpected("there was no answer");
-    line.append(buffer.data(), static_cast<size_t>(got));
-  }
-  if (!line.starts_with("HTTP/1.")) return std::unexpected("the answer is no HTTP");
-  return std::atoi(line.c_str() + 9);
+  const int plain = socket->get();
+  return Exchange(
+      text,
+      [plain](const char* from, size_t size) { return send(plain, from, size, MSG_NOSIGNAL); },
+      [plain](char* to, size_t size) { return recv(plain, to, size, 0); });
 }
 
 }  // namespace turnpike

@@ -11,7 +11,7 @@ namespace turnpike {
 
 // HttpSend is one message.
 struct HttpSend {
-  std::string url;  // http://HOST[:PORT][/PATH][?QUERY]
+  std::string url;  // http[s]://HOST[:PORT][/PATH][?QUERY]
   std::string method;
   std::string headers;  // further whole lines, each with its \r\n
   std::string body;
@@ -21,9 +21,11 @@ struct HttpSend {
 // then used: a name that resolves differently a moment later changes nothing.
 using MayReach = std::function<bool(const IpAddress&)>;
 
-// SendHttp sends `message` over HTTP without TLS and returns the status of the answer, whose rest
-// it does not read. Redirects are not followed. It takes at most about 15 seconds, and looks names
-// up in the host's way. It fails with a sentence.
-std::expected<int, std::string> SendHttp(const HttpSend& message, const MayReach& may_reach);
+// SendHttp sends `message` and returns the status of the answer, whose rest it does not read. An
+// https server's certificate must be of an authority in the PEM file `authorities`, which is read
+// each time. Redirects are not followed. No single step of it takes longer than 5 seconds; names
+// are looked up in the host's way. It fails with a sentence.
+std::expected<int, std::string> SendHttp(const HttpSend& message, const MayReach& may_reach,
+                                         const std::string& authorities);
 
 }  // namespace turnpike

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import ssl
 import subprocess
 import threading
 import urllib.parse
@@ -36,9 +37,9 @@ def run(ctx: Context) -> None:
     package = install(ctx)
     namespace.enter(ctx)
     authority = launch.make_authority(ctx)
-    server, base = start_server(ctx)
+    server, base = start_server(ctx, authority)
     account = add_account(ctx, server)
-    hook = Webhook()
+    hook = Webhook(authority)
     ctx.on_cleanup(hook.close)
     options = {"base": base, "sid": account["sid"], "token": account["auth_token"],
                "callback": hook.url}
@@ -53,10 +54,12 @@ def run(ctx: Context) -> None:
                                  "token": {"status": 401, "code": 20003},
                                  "other": {"status": 404, "code": 20404}}, "errors")
     check_triggers(step("triggers"))
+    step("trigger", callback=hook.misnamed_url)
     call(ctx, token, authority)
     billed = ended_bytes(ctx, server)
     check_usage(step("usage"), billed)
     check_webhook(wait_for(lambda: hook.received, 30, "the trigger's webhook")[0], step, account)
+    wait_for(lambda: hook.name_refused(server), 30, "an address that the certificate does not name")
     server.stop()
 
 
@@ -72,7 +75,7 @@ def install(ctx: Context) -> Path:
     return package
 
 
-def start_server(ctx: Context) -> tuple[Server, str]:
+def start_server(ctx: Context, authority: launch.Authority) -> tuple[Server, str]:
     rates = ctx.directory / "rates.yaml"
     rates.write_text(RATES)
     port, api = free_port(namespace.ADDRESS), free_port()
@@ -81,7 +84,8 @@ def start_server(ctx: Context) -> tuple[Server, str]:
                      {"transport": "tcp", "address": namespace.ADDRESS, "port": port}],
         relay={"addresses": [{"bind": namespace.ADDRESS}], "peers": {"allow": []}},
         metering={"rates": str(rates)},
-        api={"port": api, "webhook_networks": ["127.0.0.0/8"]}).start()
+        api={"port": api, "webhook_networks": ["127.0.0.0/8"],
+             "webhook_authorities": str(authority.authority)}).start()
     return server, f"http://127.0.0.1:{api}"
 
 
@@ -157,9 +161,10 @@ def check_webhook(received: tuple[dict[str, str], str, str], step: Any,
 
 
 class Webhook:
-    """A customer's receiver. It fails the first time, so that the message must come again."""
+    """A customer's receiver, over TLS. It fails the first time, so that the message must come again.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, authority: launch.Authority) -> None:
         self.received: list[tuple[dict[str, str], str, str]] = []
         hook = self
         failures = [500]
@@ -178,9 +183,18 @@ class Webhook:
                 pass
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://localhost:{self._http.server_port}/hook?x=1"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(authority.certificate, authority.key)
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+        self.url = f"https://localhost:{self._http.server_port}/hook?x=1"
+        self.misnamed_url = self.url.replace("localhost", "127.0.0.1")
         self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
         self._thread.start()
+
+    def name_refused(self, server: Server) -> bool:
+        """Whether the server has refused to talk to a host that the certificate does not name."""
+        return any(event["url"] == self.misnamed_url and "certificate" in event["error"]
+                   for event in server.log_events() if event["event"] == "webhook_failed")
 
     def close(self) -> None:
         self._http.shutdown()

@@ -42,9 +42,9 @@ TEST_CASE("a rotated token is good until its grace ends, and another account's i
   const auto accounts = (*db)->List();
   REQUIRE(accounts);
   const ApiAccount& acme = accounts->at(0);
-  CHECK(Proves(acme, SecretKind::kToken, "two", kNow + hour));
-  CHECK(Proves(acme, SecretKind::kToken, "one", kNow + hour / 2));
-  CHECK_FALSE(Proves(acme, SecretKind::kToken, "one", kNow + hour));
+  CHECK(Proves(acme, SecretKind::kToken, Sha256("two"), kNow + hour));
+  CHECK(Proves(acme, SecretKind::kToken, Sha256("one"), kNow + hour / 2));
+  CHECK_FALSE(Proves(acme, SecretKind::kToken, Sha256("one"), kNow + hour));
   CHECK(accounts->at(1) == other);
 }
 

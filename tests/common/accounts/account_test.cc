@@ -26,12 +26,12 @@ TEST_CASE("a secret proves its kind alone, until it expires") {
                            .secrets = {{SecretKind::kToken, Sha256("new")},
                                        {SecretKind::kToken, Sha256("old"), now},
                                        {SecretKind::kKey, Sha256("key")}}};
-  CHECK(Proves(account, SecretKind::kToken, "new", now));
-  CHECK_FALSE(Proves(account, SecretKind::kToken, "old", now));
-  CHECK(Proves(account, SecretKind::kToken, "old", now - std::chrono::seconds(1)));
-  CHECK_FALSE(Proves(account, SecretKind::kToken, "key", now));
-  CHECK(Proves(account, SecretKind::kKey, "key", now));
-  CHECK_FALSE(Proves(account, SecretKind::kToken, "", now));
+  CHECK(Proves(account, SecretKind::kToken, Sha256("new"), now));
+  CHECK_FALSE(Proves(account, SecretKind::kToken, Sha256("old"), now));
+  CHECK(Proves(account, SecretKind::kToken, Sha256("old"), now - std::chrono::seconds(1)));
+  CHECK_FALSE(Proves(account, SecretKind::kToken, Sha256("key"), now));
+  CHECK(Proves(account, SecretKind::kKey, Sha256("key"), now));
+  CHECK_FALSE(Proves(account, SecretKind::kToken, Sha256(""), now));
 }
 
 TEST_CASE("accounts and labels are what usernames can carry") {

@@ -17,7 +17,7 @@ from harness import Context, Process
 HOST = "relay.turnpike.test"
 
 # The address as well: other clients than browsers are told nothing.
-NAMES = f"DNS:{HOST},IP:{namespace.ADDRESS}"
+NAMES = f"DNS:{HOST},DNS:localhost,IP:{namespace.ADDRESS}"
 
 AUTHORITY_KEY = "ca-key.pem"
 

@@ -42,6 +42,9 @@ const steps = {
     const removed = await triggers(other.sid).remove();
     return plain({made, listed, fetched, removed, left: (await triggers.list()).length});
   },
+  trigger: async () => plain(await client.usage.triggers.create({
+    callbackUrl: options.callback, triggerValue: '0.000001', usageCategory: 'turnmegabytes',
+  })),
   async errors() {
     const failed = {};
     for (const [name, call] of Object.entries({

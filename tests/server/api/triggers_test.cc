@@ -89,7 +89,7 @@ TEST_CASE("what cannot be a trigger is refused") {
   TriggerBooks books;
   for (const char* more : {"&TriggerValue=x", "&TriggerValue=", "&TriggerBy=minutes",
                            "&Recurring=hourly", "&UsageCategory=calls", "&CallbackMethod=PUT",
-                           "&CallbackUrl=https%3A%2F%2Fx%2F", "&CallbackUrl=ftp%3A%2F%2Fx",
+                           "&CallbackUrl=x", "&CallbackUrl=ftp%3A%2F%2Fx",
                            "&CallbackUrl=http%3A%2F%2Fx%2F%0D%0AX-Evil%3A1", "&FriendlyName=%0A"}) {
     CAPTURE(std::string(more));
     CheckError(books.Create(more), 400, 20001);

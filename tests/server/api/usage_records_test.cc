@@ -102,6 +102,14 @@ TEST_CASE("today, yesterday, this month, last month and all time") {
   CheckError(books.Get("/Hourly.json"), 404, 20404);
 }
 
+TEST_CASE("where nothing was relayed there is one record, however long the range is") {
+  Books books;
+  const json rows = books.Rows("/Daily.json?StartDate=1970-01-01&EndDate=2026-10-31");
+  REQUIRE(rows.size() == 1);
+  CHECK(rows.at(0).at("usage") == "0");
+  CHECK(rows.at(0).at("start_date") == "2026-10-31");
+}
+
 TEST_CASE("dates take offsets; what is no date, category or page is refused") {
   Books books;
   CHECK(books.Rows("/Daily.json?StartDate=-1days&Category=turnmegabytes").size() == 2);
