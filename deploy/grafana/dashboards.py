@@ -178,6 +178,9 @@ def operations() -> dict[str, Any]:
               (f"turn_tls_certificate_expiry_timestamp_seconds{{{I}}} - time()", "{{instance}}")),
         panel("Memory", "bytes",
               ('process_resident_memory_bytes{job="turnpike",' + I + "}", "{{instance}}")),
+        panel("Age of the newest backup", "s",
+              (f"time() - turn_metering_last_backup_timestamp_seconds{{{I}}}", "{{instance}}"),
+              text="Of the ledger; empty without metering.backup."),
     ]
     return dashboard("turnpike-operations", "Turnpike: operations",
                      [variable("instance", "Relay")], panels, "6h")

@@ -68,8 +68,8 @@ void CheckRelayed(benchmark::State& state, const CoreStage& stage, Direction dir
   }
 }
 
-void ChannelDataToPeer(benchmark::State& state) {
-  CoreStage stage;
+void ToPeer(benchmark::State& state, const LimitOptions& limits) {
+  CoreStage stage(limits);
   stage.AddSessions(static_cast<size_t>(state.range(0)), Wrapping::kChannel);
   const std::array<uint8_t, kPayload> payload{};
   const Bytes message = stage.Wrap(stage.sessions()[0], Wrapping::kChannel, payload);
@@ -80,7 +80,17 @@ void ChannelDataToPeer(benchmark::State& state) {
   }
   CheckRelayed(state, stage, Direction::kClientToPeer);
 }
+void ChannelDataToPeer(benchmark::State& state) { ToPeer(state, {}); }
 BENCHMARK(ChannelDataToPeer)->Arg(1)->Arg(100)->Arg(1000)->Arg(5000);
+// What the limits cost where they are set, and too wide to hold anything back; the line above has
+// none, and what it takes is to be no more than before there were any: a pointer that is null.
+void ChannelDataToPeerWithinLimits(benchmark::State& state) {
+  constexpr uint64_t kWide = uint64_t{1} << 50;
+  ToPeer(
+      state,
+      {.session_bandwidth = kWide, .account_bandwidth = kWide, .session_packets = 2'000'000'000});
+}
+BENCHMARK(ChannelDataToPeerWithinLimits)->Arg(1)->Arg(100)->Arg(1000)->Arg(5000);
 
 void ToClient(benchmark::State& state, Wrapping wrapping) {
   CoreStage stage;

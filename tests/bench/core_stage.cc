@@ -15,8 +15,9 @@ IpAddress Ip(uint8_t a, uint8_t b, uint8_t c, uint8_t d) {
   return IpAddress::V4(bytes);
 }
 
-TurnOptions Options() {
+TurnOptions Options(const LimitOptions& limits) {
   TurnOptions options;
+  options.limits = limits;
   options.realm = "turnpike.example";
   options.software = "Turnpike";
   options.relay_addresses = {{.bind = Ip(5, 5, 5, 5), .advertise = Ip(5, 5, 5, 5)}};
@@ -30,7 +31,7 @@ TurnOptions Options() {
 
 }  // namespace
 
-CoreStage::CoreStage()
+CoreStage::CoreStage(const LimitOptions& limits)
     : now_{.mono = MonoTime(std::chrono::hours(100)),
            .wall = WallTime(std::chrono::seconds(1'795'208'400))} {
   auto slots = SlotFile::Open(directory_of_slots_.file("live.slots"), kMaxSlots,
@@ -40,7 +41,7 @@ CoreStage::CoreStage()
   directory_ = std::make_unique<Directory>(std::vector{Ip(5, 5, 5, 5)}, 10000, 60000);
   NonceSecret secret;
   random_.Fill(secret);
-  core_ = std::make_unique<TurnServer>(Options(), secret, *directory_, random_);
+  core_ = std::make_unique<TurnServer>(Options(limits), secret, *directory_, random_);
 }
 
 Client CoreStage::ClientOf(uint32_t number) {

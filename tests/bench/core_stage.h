@@ -40,7 +40,8 @@ struct Exchange {
 // CoreStage owns all of it.
 class CoreStage {
  public:
-  CoreStage();
+  // `limits` hold for every session.
+  explicit CoreStage(const LimitOptions& limits = {});
 
   // AddSessions opens `count` sessions whose data is wrapped as `wrapping` says, or, without one,
   // idle allocations.
