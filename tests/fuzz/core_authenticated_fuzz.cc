@@ -10,9 +10,16 @@ using stun::Class;
 using stun::Method;
 
 TransportAddress Peer(uint8_t which) {
-  static constexpr std::array<const char*, 12> kPeers = {
-      "9.9.9.1:1",   "9.9.9.1:2",      "9.9.9.2:1",     "9.9.9.3:1",    "9.9.9.4:1", "[2a00::9]:1",
-      "[2a00::a]:1", "10.0.0.5:50000", "5.5.5.5:50001", "127.0.0.1:80", "[::1]:80",  "9.9.9.5:0"};
+  static constexpr std::array<const char*, 18> kPeers = {
+      "9.9.9.1:1",          "9.9.9.1:2",
+      "9.9.9.2:1",          "9.9.9.3:1",
+      "9.9.9.4:1",          "[2a00::9]:1",
+      "[2a00::a]:1",        "10.0.0.5:50000",
+      "5.5.5.5:50001",      "127.0.0.1:80",
+      "[::1]:80",           "9.9.9.5:0",
+      "[::ffff:9.9.9.1]:1", "[64:ff9b::909:901]:1",
+      "[2002:909:901::]:1", "[2001::909:901]:1",
+      "[64:ff9b:1::1]:1",   "5.5.5.1:3478"};
   return *TransportAddress::Parse(kPeers[which % kPeers.size()]);
 }
 
@@ -61,9 +68,13 @@ struct Session {
 
 class Fuzzer {
  public:
-  explicit Fuzzer(FuzzInput& input) : input_(input) {}
+  explicit Fuzzer(FuzzInput& input) : input_(input), world_(input.Word()) {}
 
   void Run() {
+    // Whatever an input does, it mostly does it to allocations that are in use.
+    if (input_.Below(4) != 0) {
+      for (const uint8_t who : std::array<uint8_t, 3>{0, 2, 3}) Prepare(who);
+    }
     while (!input_.empty()) Act();
   }
 
@@ -71,7 +82,7 @@ class Fuzzer {
   void Act() {
     const uint8_t who = input_.Below(5);
     const Client client = FuzzClient(who);
-    switch (input_.Below(15)) {
+    switch (input_.Below(18)) {
       case 0:
       case 1:
         return Request(who, Method::kAllocate);
@@ -85,6 +96,7 @@ class Fuzzer {
         std::array<uint8_t, 200> buffer;
         stun::MessageBuilder builder(buffer, Class::kIndication, Method::kSend, NextId());
         builder.AddXorAddress(AttributeType::kXorPeerAddress, Peer(input_.Byte()));
+        if (input_.Below(8) == 0) builder.AddFlag(AttributeType::kDontFragment);
         builder.AddBytes(AttributeType::kData, input_.Bytes(input_.Below(32)));
         return world_.FromClient(client, builder.FinishUnauthenticated(false), &input_);
       }
@@ -95,8 +107,7 @@ class Fuzzer {
         return world_.FromClient(client, message, &input_);
       }
       case 7:
-        return world_.FromPeer(input_.Byte(), Peer(input_.Byte()), input_.Bytes(input_.Below(64)),
-                               &input_);
+        return FromPeer();
       case 8:
         if (input_.Below(4) == 0) return world_.CloseLink(client.link, &input_);
         return world_.ReportAll();
@@ -105,10 +116,19 @@ class Fuzzer {
       case 10:
         return Request(who, Method::kConnectionBind);
       case 11:
-        return world_.Accept(input_.Byte(), Peer(input_.Byte()), &input_);
+        world_.Accept(input_.Byte(), Peer(input_.Byte()), &input_);
+        return Learn(sessions_[who]);
       case 12:
       case 13:
-        return world_.StepStreams(&input_);
+        world_.StepStreams(&input_);
+        return Learn(sessions_[who]);
+      case 14:
+        return world_.Icmp(input_.Byte(), Peer(input_.Byte()),
+                           {.type = input_.Below(16), .code = input_.Below(16), .mtu = 1280});
+      case 15:
+        return world_.Operate(input_);
+      case 16:
+        return Binding(client);
       default:
         return world_.Step(std::chrono::seconds(input_.Byte() * (input_.Below(2) == 0 ? 1 : 5)));
     }
@@ -123,39 +143,168 @@ class Fuzzer {
     return id;
   }
 
+  // Binding asks for an address, also in the ways of RFC 5780 and RFC 3489.
+  void Binding(const Client& client) {
+    std::array<uint8_t, 400> buffer;
+    stun::MessageBuilder builder(buffer, Class::kRequest, Method::kBinding, NextId());
+    const uint8_t what = input_.Byte();
+    if ((what & 1) != 0) builder.AddU32(AttributeType::kChangeRequest, what & 6u);
+    if ((what & 8) != 0) {
+      builder.AddU32(AttributeType::kResponsePort, static_cast<uint32_t>(input_.Byte()) << 16);
+    }
+    if ((what & 16) != 0) builder.AddBytes(AttributeType::kPadding, input_.Bytes(what));
+    std::vector<uint8_t> message;
+    const ByteSpan bytes = builder.FinishUnauthenticated((what & 32) != 0);
+    message.assign(bytes.begin(), bytes.end());
+    if ((what & 0xC0) == 0xC0) message[4] ^= 1;  // no magic cookie
+    world_.FromClient(client, message, &input_);
+  }
+
+  // FromPeer is payload, now and then wrapped as by relays that send to each other.
+  void FromPeer() {
+    const uint8_t relay = input_.Byte();
+    const TransportAddress peer = Peer(input_.Byte());
+    const ByteSpan plain = input_.Bytes(input_.Below(64));
+    std::vector<uint8_t> bytes(plain.begin(), plain.end());
+    for (uint8_t times = input_.Below(16); times > 8; --times) {
+      if (times % 2 == 0) {
+        bytes.insert(bytes.begin(), {0x40, 0, 0, static_cast<uint8_t>(bytes.size())});
+        continue;
+      }
+      std::array<uint8_t, 400> buffer;
+      stun::MessageBuilder builder(buffer, Class::kIndication, Method::kData, NextId());
+      builder.AddXorAddress(AttributeType::kXorPeerAddress, peer);
+      builder.AddBytes(AttributeType::kData, bytes);
+      const ByteSpan wrapped = builder.FinishUnauthenticated(false);
+      bytes.assign(wrapped.begin(), wrapped.end());
+    }
+    world_.FromPeer(relay, peer, bytes, &input_);
+  }
+
+  // Prepare gives a client an allocation of its kind, and a channel or a connection that is made.
+  void Prepare(uint8_t who) {
+    const bool tcp = who == 2;
+    const std::string user = who == 3 ? "b" : "a";
+    const auto ask = [&](Method method, const auto& fill) {
+      std::array<uint8_t, 400> buffer;
+      stun::MessageBuilder builder(buffer, Class::kRequest, method, NextId());
+      fill(builder);
+      builder.AddText(AttributeType::kUsername, user);
+      builder.AddText(AttributeType::kRealm, "r");
+      builder.AddText(AttributeType::kNonce, sessions_[who].nonce);
+      const auto key = stun::LongTermKeyMd5(user, "r", "p" + user);
+      world_.FromClient(FuzzClient(who),
+                        builder.FinishWithIntegrity(stun::IntegrityKind::kSha1, key, false),
+                        nullptr);
+      Learn(sessions_[who]);
+    };
+    // The first is told a nonce.
+    for (int i = 0; i < 2; ++i) {
+      ask(Method::kAllocate, [&](stun::MessageBuilder& builder) {
+        builder.AddU32(AttributeType::kRequestedTransport, (tcp ? 6u : 17u) << 24);
+        builder.AddFlag(AttributeType::kMobilityTicket);
+        if (who == 3) builder.AddU32(AttributeType::kAdditionalAddressFamily, 2u << 24);
+      });
+    }
+    ask(Method::kCreatePermission, [&](stun::MessageBuilder& builder) {
+      builder.AddXorAddress(AttributeType::kXorPeerAddress, Peer(2));
+    });
+    if (tcp) {
+      return ask(Method::kConnect, [&](stun::MessageBuilder& builder) {
+        builder.AddXorAddress(AttributeType::kXorPeerAddress, Peer(2));
+      });
+    }
+    ask(Method::kChannelBind, [&](stun::MessageBuilder& builder) {
+      builder.AddU32(AttributeType::kChannelNumber, 0x40000000);
+      builder.AddXorAddress(AttributeType::kXorPeerAddress, Peer(0));
+    });
+  }
+
+  // AddUsual adds what makes sense of a request, but for one in eight.
+  void AddUsual(stun::MessageBuilder& builder, Method method) {
+    if (input_.Below(8) == 0) return;
+    if (method == Method::kChannelBind) {
+      builder.AddU32(AttributeType::kChannelNumber, (0x4000u + input_.Below(8)) << 16);
+    }
+    if (method == Method::kConnect || method == Method::kChannelBind ||
+        method == Method::kCreatePermission) {
+      builder.AddXorAddress(AttributeType::kXorPeerAddress, Peer(input_.Byte()));
+    }
+    if (method == Method::kConnectionBind) {
+      builder.AddU32(AttributeType::kConnectionId, connection_);
+    }
+    if (method == Method::kRefresh && input_.Below(2) == 0) {
+      builder.AddBytes(AttributeType::kMobilityTicket, ticket_);
+    }
+  }
+
   void Request(uint8_t who, Method method) {
     Session& session = sessions_[who];
     const Client client = FuzzClient(who);
-    const std::string user = input_.Below(8) == 0 ? "b" : "a";
+    const auto [user, password] = Who();
     std::array<uint8_t, stun::MessageBuilder::kMaxMessageSize> buffer;
     stun::MessageBuilder builder(buffer, Class::kRequest, method, NextId());
     if (method == Method::kAllocate && input_.Below(8) != 0) {
       const bool tcp = client.five_tuple.transport == Transport::kTcp && input_.Below(2) == 0;
       builder.AddU32(AttributeType::kRequestedTransport, (tcp ? 6u : 17u) << 24);
     }
-    if (method == Method::kConnect && input_.Below(8) != 0) {
-      builder.AddXorAddress(AttributeType::kXorPeerAddress, Peer(input_.Byte()));
-    }
-    if (method == Method::kConnectionBind && input_.Below(8) != 0) {
-      builder.AddU32(AttributeType::kConnectionId, connection_);
-    }
+    AddUsual(builder, method);
     if (input_.Below(8) == 0) builder.AddBytes(AttributeType::kReservationToken, session.token);
-    for (uint8_t count = input_.Below(4); count > 0; --count)
+    for (uint8_t count = input_.Below(8); count > 0 && count < 4; --count) {
       AddAttribute(builder, input_, ticket_);
-    builder.AddText(AttributeType::kUsername, user);
-    builder.AddText(AttributeType::kRealm, "r");
-    builder.AddText(AttributeType::kNonce, session.nonce);
-    const auto key = stun::LongTermKeyMd5(user, "r", user == "a" ? "pa" : "pb");
-    const ByteSpan message =
-        builder.FinishWithIntegrity(stun::IntegrityKind::kSha1, key, input_.Below(2) == 0);
+    }
+    const ByteSpan message = Sign(builder, user, password, session.nonce);
     if (message.empty()) return;
     world_.FromClient(client, message, &input_);
     Learn(session);
   }
 
+  // Who is a user with a password, or one with a time-limited credential.
+  std::pair<std::string, std::string> Who() {
+    const uint8_t which = input_.Below(16);
+    if (which == 0) return {"b", "pb"};
+    if (which == 1) return {"a", "wrong"};
+    if (which > 4) return {"a", "pa"};
+    const auto now = std::chrono::floor<std::chrono::seconds>(world_.now().wall);
+    const int64_t until = now.time_since_epoch().count() + (which == 2 ? -1 : 60);
+    std::string name = std::to_string(until) + ":acme" + (which == 3 ? ":web" : "");
+    std::string password = TimeLimitedPassword(which == 3 ? "s1" : "s2", name);
+    return {std::move(name), std::move(password)};
+  }
+
+  // Sign ends the message as clients of RFC 5389 do, or with what RFC 8489 added.
+  ByteSpan Sign(stun::MessageBuilder& builder, const std::string& user, const std::string& password,
+                const std::string& nonce) {
+    const uint8_t how = input_.Below(8);
+    if (how == 1) {
+      builder.AddBytes(AttributeType::kUserhash, stun::Userhash(user, "r"));
+    } else {
+      builder.AddText(AttributeType::kUsername, user);
+    }
+    builder.AddText(AttributeType::kRealm, "r");
+    builder.AddText(AttributeType::kNonce, nonce);
+    const bool fingerprint = input_.Below(2) == 0;
+    if (how > 3) {
+      const auto key = stun::LongTermKeyMd5(user, "r", password);
+      return builder.FinishWithIntegrity(stun::IntegrityKind::kSha1, key, fingerprint);
+    }
+    // Both algorithms, SHA-256 chosen; or a list that somebody has shortened.
+    constexpr std::array<uint8_t, 8> kBoth = {0, 2, 0, 0, 0, 1, 0, 0};
+    const ByteSpan both(kBoth);
+    builder.AddBytes(AttributeType::kPasswordAlgorithms, how == 2 ? both.first(4) : both);
+    builder.AddBytes(AttributeType::kPasswordAlgorithm, how == 3 ? both.last(4) : both.first(4));
+    if (how == 3) {
+      const auto key = stun::LongTermKeyMd5(user, "r", password);
+      return builder.FinishWithIntegrity(stun::IntegrityKind::kSha256, key, fingerprint);
+    }
+    const auto key = stun::LongTermKeySha256(user, "r", password);
+    return builder.FinishWithIntegrity(stun::IntegrityKind::kSha256, key, fingerprint);
+  }
+
   void Learn(Session& session) {
     if (world_.last_message().empty()) return;
     const auto answer = stun::MessageView::Parse(world_.last_message());
+    if (!answer) return;  // as in RFC 3489, which has no cookie
     if (const auto nonce = answer->Find(AttributeType::kNonce)) session.nonce = AsText(*nonce);
     if (const auto id = answer->Find(AttributeType::kConnectionId)) {
       connection_ = stun::DecodeU32(*id).value_or(0);

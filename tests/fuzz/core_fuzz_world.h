@@ -12,43 +12,22 @@
 #include "common/base/check.h"
 #include "common/stun/message.h"
 #include "server/turn/turn_server.h"
+#include "tests/fuzz/fuzz_input.h"
 #include "tests/support/seeded_random.h"
 
 namespace turnpike {
-
-// FuzzInput hands out the fuzzer's bytes; zeros when they are used up.
-class FuzzInput {
- public:
-  FuzzInput(const uint8_t* data, size_t size) : bytes_(data, size) {}
-  bool empty() const { return bytes_.empty(); }
-  uint8_t Byte() {
-    if (bytes_.empty()) return 0;
-    const uint8_t byte = bytes_[0];
-    bytes_ = bytes_.subspan(1);
-    return byte;
-  }
-  uint8_t Below(uint8_t bound) { return static_cast<uint8_t>(Byte() % bound); }
-  ByteSpan Bytes(size_t size) {
-    const ByteSpan taken = bytes_.first(std::min(size, bytes_.size()));
-    bytes_ = bytes_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  ByteSpan bytes_;
-};
 
 // FuzzWorld checks what must hold whatever comes in: consistency after every step, every Forward
 // reported, slots and ports given back at the end.
 class FuzzWorld {
  public:
-  FuzzWorld() : random_(1) {
+  // What an operator may have configured is in the bits of `flavour`.
+  explicit FuzzWorld(uint16_t flavour) : random_(1) {
     const IpAddress v4 = *IpAddress::Parse("10.0.0.5");
     const IpAddress v6 = *IpAddress::Parse("2600::5");
     options_.realm = "r";
     options_.relay_addresses = {{.bind = v4, .advertise = *IpAddress::Parse("5.5.5.5")},
                                 {.bind = v6, .advertise = v6}};
-    options_.mobility = true;
     options_.max_permissions = 6;
     options_.max_channels = 5;
     options_.max_peer_connections = 4;
@@ -58,11 +37,41 @@ class FuzzWorld {
         std::vector<Credentials::User>{
             {.username = "a", .password = "pa", .account = "", .label = ""},
             {.username = "b", .password = "pb", .account = "", .label = ""}},
-        std::vector<std::string>{});
+        (flavour & 1) != 0 ? std::vector<std::string>{"s1", "s2"} : std::vector<std::string>{});
+    options_.strict_expiry = (flavour & 2) != 0;
+    if ((flavour & 4) != 0) {
+      options_.alternate_servers = {{v4, 3478, 5349, "other.example"}, {v6, 3478, 5349, ""}};
+      options_.redirect_always = (flavour & 8) != 0;
+    }
+    if ((flavour & 16) != 0) {
+      options_.nat_discovery =
+          NatDiscovery{.addresses = {*IpAddress::Parse("5.5.5.1"), *IpAddress::Parse("5.5.5.2")},
+                       .ports = {3478, 3479}};
+    }
+    if ((flavour & 32) != 0) options_.software = "turnpike";
+    options_.mobility = (flavour & 64) == 0;
+    if ((flavour & 128) != 0) {
+      options_.limits.allocations_per_account = 4;
+      options_.limits.allocations_per_address = 5;
+      options_.limits.session_bandwidth = 100;
+      options_.limits.account_bandwidth = 150;
+      options_.limits.session_packets = 3;
+      options_.max_unauthenticated_answers = 2;
+      options_.max_allocation_attempts = 2;
+      options_.max_unanswered_bytes = 60;
+    }
     PeerFilter::Options filter;
     filter.relay_addresses = {v4, *IpAddress::Parse("5.5.5.5"), v6};
     filter.min_relay_port = kMinPort;
     filter.max_relay_port = kMaxPort;
+    if ((flavour & 256) != 0) {
+      filter.allow.Add(*IpRange::Parse("127.0.0.0/8"));
+      filter.deny.Add(*IpRange::Parse("9.9.9.4/32"));
+      filter.listeners = {*TransportAddress::Parse("5.5.5.1:3478"),
+                          *TransportAddress::Parse("0.0.0.0:80")};
+      filter.local_addresses = {*IpAddress::Parse("9.9.9.3"), *IpAddress::Parse("5.5.5.1")};
+      options_.limits.allocations = 4;
+    }
     options_.peer_filter = std::make_shared<const PeerFilter>(filter);
     directory_ = std::make_unique<Directory>(std::vector<IpAddress>{v4, v6}, kMinPort, kMaxPort);
     now_ = {.mono = MonoTime(std::chrono::hours(1)),
@@ -82,7 +91,14 @@ class FuzzWorld {
     TP_CHECK(open_slots_ == 0);
     TP_CHECK(open_relays_.empty());
     TP_CHECK(streams_.empty());
-    TP_CHECK(directory_->offers() == 0);
+    TP_CHECK(directory_->offers() == 0 && directory_->reservations() == 0);
+    TP_CHECK(directory_->IsConsistent());
+    // Nobody holds an allocation any more, by whatever they are counted.
+    const auto held = directory_->quotas().Read();
+    for (const Limit limit : {Limit::kAllocations, Limit::kAllocationsPerUsername,
+                              Limit::kAllocationsPerAccount, Limit::kAllocationsPerAddress}) {
+      TP_CHECK(held[static_cast<size_t>(limit)].used == 0);
+    }
     TP_CHECK(!server_->NextDeadline());
   }
 
@@ -107,6 +123,7 @@ class FuzzWorld {
     now_.mono += duration;
     now_.wall += std::chrono::duration_cast<std::chrono::microseconds>(duration);
     server_->OnTimer(now_);
+    server_->MeasureUse(now_);
     const auto next = server_->NextDeadline();
     TP_CHECK(!next || *next > now_.mono);
     Poll(nullptr);
@@ -147,6 +164,44 @@ class FuzzWorld {
       StepStream(streams_[input->Byte() % streams_.size()], input);
     }
     Poll(input);
+  }
+
+  void Icmp(size_t which, const TransportAddress& peer, const IcmpError& error) {
+    if (relays_.empty()) return;
+    server_->OnIcmp(relays_[which % relays_.size()], PeerAddress(peer), error, now_);
+    Poll(nullptr);
+  }
+
+  // Operate is what comes from operators: sessions are ended, accounts stopped, options changed.
+  void Operate(FuzzInput& input) {
+    switch (input.Below(8)) {
+      case 0:
+        directory_->SetRevoked({{.username = input.Below(2) == 0 ? "a" : "",
+                                 .account = "b",
+                                 .label = "",
+                                 .until = now_.wall + std::chrono::minutes(input.Byte())}});
+        break;
+      case 1:
+        directory_->SetCapped({{"a", std::nullopt}});
+        break;
+      case 2:
+        directory_->SetCapped({{"b", "x"}});
+        break;
+      case 3:
+        options_.max_permissions = input.Below(6);
+        options_.max_lifetime = std::chrono::seconds(600 + input.Byte());
+        server_->SetOptions(options_);
+        break;
+      case 4:
+        if (input.Below(8) == 0) server_->Drain(now_);
+        break;
+      default:
+        if (!sessions_.empty()) {
+          const SessionId ended[] = {sessions_[input.Byte() % sessions_.size()]};
+          server_->EndSessions(ended, CloseReason::kKilled, now_);
+        }
+    }
+    Poll(nullptr);
   }
 
   TurnServer& server() { return *server_; }
@@ -253,6 +308,7 @@ class FuzzWorld {
       meter = SessionMeter(&cells_.back()->live, &cells_.back()->ring,
                            SlotId(static_cast<uint32_t>(cells_.size())));
       ++open_slots_;
+      sessions_.push_back(open.session.id);
     }
     if (open.protocol == RelayProtocol::kTcp) {
       tcp_relays_.push_back(open.relay);
@@ -275,7 +331,8 @@ class FuzzWorld {
   Now now_;
   std::vector<std::unique_ptr<Cell>> cells_;
   int open_slots_ = 0;
-  std::vector<RelayId> relays_;  // all UDP ones that ever were
+  std::vector<SessionId> sessions_;  // all that ever were
+  std::vector<RelayId> relays_;      // all UDP ones that ever were
   std::vector<RelayId> tcp_relays_;
   std::vector<Stream> streams_;
   std::deque<PeerStreamId> handed_over_;

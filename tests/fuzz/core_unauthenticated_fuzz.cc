@@ -3,8 +3,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace turnpike;
-  FuzzWorld world;
   FuzzInput input(data, size);
+  FuzzWorld world(input.Word());
   while (!input.empty()) {
     const Client client = FuzzClient(input.Byte());
     const size_t length = input.Byte() * size_t{4} + input.Below(8);
