@@ -5,14 +5,14 @@
 
 #include "common/metering/billing_file.h"
 #include "common/metering/billing_invoices.h"
-#include "common/metering/usage_rows.h"
 
 namespace turnpike {
 
 std::expected<InvoiceSet, std::string> ReadInvoices(const std::string& ledger,
                                                     const RateTable& rates,
                                                     const BillingPeriod& period,
-                                                    const std::optional<std::string>& account) {
+                                                    const std::optional<std::string>& account,
+                                                    UnknownAccount unknown) {
   // The books first: what they hold is then in the ledger, which only grows.
   const auto file = BillingFile::OpenForReading(ledger);
   if (!file) return std::unexpected(file.error());
@@ -22,7 +22,7 @@ std::expected<InvoiceSet, std::string> ReadInvoices(const std::string& ledger,
     if (!read) return std::unexpected(read.error());
     stored = std::move(*read);
   }
-  auto usage = ReadUsageRows(ledger, {period.from, period.to}, account);
+  auto usage = ReadUsageRows(ledger, {period.from, period.to}, account, unknown);
   if (!usage) return std::unexpected(usage.error());
   InvoiceSet set;
   set.scope = usage->scope;

@@ -10,6 +10,7 @@
 #include "common/metering/rate_card.h"
 #include "common/metering/rating.h"
 #include "common/metering/report.h"
+#include "common/metering/usage_rows.h"
 
 namespace turnpike {
 
@@ -21,10 +22,9 @@ struct InvoiceSet {
 };
 
 // ReadInvoices returns the invoices of `period`, of one account or of all. It fails with a sentence
-// that names the file, and when the ledger has never seen `account`.
-std::expected<InvoiceSet, std::string> ReadInvoices(const std::string& ledger,
-                                                    const RateTable& rates,
-                                                    const BillingPeriod& period,
-                                                    const std::optional<std::string>& account);
+// that names the file, or the account that is unknown.
+std::expected<InvoiceSet, std::string> ReadInvoices(
+    const std::string& ledger, const RateTable& rates, const BillingPeriod& period,
+    const std::optional<std::string>& account, UnknownAccount unknown = UnknownAccount::kError);
 
 }  // namespace turnpike

@@ -8,6 +8,7 @@
 #include "server/api/access.h"
 #include "server/api/edges.h"
 #include "server/api/errors.h"
+#include "server/api/invoices.h"
 #include "server/api/nettest.h"
 #include "server/api/pages.h"
 #include "server/api/tokens.h"
@@ -52,6 +53,8 @@ constexpr PublicRoute kRoutes[] = {
      "One trigger.", "", FetchTrigger},
     {"DELETE", "/2010-04-01/Accounts/{AccountSid}/Usage/Triggers/{Sid}.json", "removeTrigger",
      "Removes a trigger.", "", RemoveTrigger},
+    {"GET", "/2010-04-01/Accounts/{AccountSid}/Invoices/{Month}.html", "fetchInvoice",
+     "The invoice of a month, YYYY-MM, as a page to print.", "", FetchInvoice},
     {"GET", "/turn", "mintByRest",
      "A time-limited credential by the REST convention; `key` is an API key, `username` a label.",
      "username ttl key Edge ClientAddress", MintByRest},

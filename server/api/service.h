@@ -1,6 +1,7 @@
 // What the API answers from.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,6 +23,9 @@
 #include "server/api/rate_limit.h"
 
 namespace turnpike {
+
+// kReadingPatience is how long a request waits to read the ledger before it is told to come again.
+inline constexpr std::chrono::seconds kReadingPatience{2};
 
 // ApiSettings is what the configuration says of the API, as values. A reload makes new ones.
 struct ApiSettings {

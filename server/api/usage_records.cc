@@ -24,7 +24,6 @@ using nlohmann::ordered_json;
 using std::chrono::days;
 using std::chrono::sys_days;
 
-constexpr std::chrono::seconds kPatience{2};
 
 struct SubResource {
   std::string_view key;
@@ -149,7 +148,7 @@ HttpAnswer ListUsage(ApiService& service, const ApiCall& call) {
       return InvalidParameter("Category is turnmegabytes, or turnmegabytes- and a region");
     }
   }
-  if (!service.reading().try_acquire_for(kPatience)) {
+  if (!service.reading().try_acquire_for(kReadingPatience)) {
     return ErrorAnswer(ErrorCode::kUnavailable, "too many requests read usage; try again soon");
   }
   const auto settings = service.settings();
