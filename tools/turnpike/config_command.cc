@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "config/dns_zone.h"
 #include "tools/turnpike/allowlist_command.h"
 
 namespace turnpike {
@@ -13,6 +14,28 @@ int Check(const std::string& path) {
   if (!LoadOrPrintProblems(path)) return 1;
   std::cout << path << ": ok\n";
   return 0;
+}
+
+int PrintZone(const std::string& path, const std::string& domain) {
+  const auto config = LoadOrPrintProblems(path);
+  if (!config) return 1;
+  const auto zone = config::DnsZone(*config, domain);
+  if (!zone) {
+    std::cerr << "turnpike: " << zone.error() << "\n";
+    return 1;
+  }
+  std::cout << *zone << std::flush;
+  return std::cout ? 0 : 1;
+}
+
+void AddDnsCommand(CLI::App& config, int* exit_status) {
+  CLI::App* const command = config.add_subcommand(
+      "dns", "Print the DNS records of the fleet: A, AAAA, SRV and NAPTR (RFC 5928)");
+  const auto path = std::make_shared<std::string>();
+  const auto domain = std::make_shared<std::string>();
+  command->add_option("FILE", *path, "The configuration file")->required();
+  command->add_option("--domain", *domain, "The zone, such as turn.example.com")->required();
+  command->callback([=] { *exit_status = PrintZone(*path, *domain); });
 }
 
 }  // namespace
@@ -43,10 +66,12 @@ void AddConfigCommand(CLI::App& app, int* exit_status) {
   check->add_option("FILE", *path, "The configuration file")->required();
   check->callback([path, exit_status] { *exit_status = Check(*path); });
   AddAllowlistCommand(*command, exit_status);
+  AddDnsCommand(*command, exit_status);
   command->footer(
       "Examples:\n"
       "  turnpike config reference > turnpike.yaml\n"
       "  turnpike config allowlist turnpike.yaml --format csv\n"
+      "  turnpike config dns turnpike.yaml --domain turn.example.com\n"
       "  turnpike config check turnpike.yaml");
 }
 
