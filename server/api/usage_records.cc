@@ -24,7 +24,6 @@ using nlohmann::ordered_json;
 using std::chrono::days;
 using std::chrono::sys_days;
 
-
 struct SubResource {
   std::string_view key;
   std::string_view name;
