@@ -141,6 +141,9 @@ def restart_storm(ctx: Context, peer: EchoPeer) -> Server:
     calls = [Call(server, peer, b"alice", b"s3cret") for _ in range(3)]
     for call in calls:
         call.echo(bytes(200), 4)
+    # A worker counts after the kernel took the datagram: its client may be a moment ahead of it.
+    wait_for(lambda: prometheus.total(prometheus.scrape(server), "turn_relay_bytes_total") ==
+             sum(2 * call.echoed_bytes for call in calls), 10, "the last datagram to be counted")
     chance = random.Random(7)
     for _ in range(12):
         server.kill9()

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+import lanes
 from harness import Context, Failure, Skipped, Stalled
 
 # A client that came to a stop by its own fault shows nothing, so its run is made anew; any other
@@ -60,10 +61,11 @@ def run_once(prefix: str, name: str, build: Path, scale: float) -> str:
     return bad
 
 
-def main(argv: list[str], prefix: str, tests: Sequence[str], default: Sequence[str]) -> int:
+def main(argv: list[str], prefix: str, tests: Sequence[str], default: Sequence[str],
+         sociable: Sequence[str] = ()) -> int:
     """Runs the tests that `argv` names, of `tests` in modules PREFIX_NAME; without any, `default`.
 
-    Returns the exit status.
+    Several of them run side by side if `sociable`, before the others. Returns the exit status.
     """
     if len(argv) < 2:
         print(f"usage: {argv[0]} BUILD_DIR [TEST | -TEST]...\ntests: {' '.join(tests)}",
@@ -85,8 +87,11 @@ def main(argv: list[str], prefix: str, tests: Sequence[str], default: Sequence[s
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     scale = float(os.environ.get("TURNPIKE_E2E_SCALE", "1"))
+    together = [name for name in names if name in sociable] if len(names) > 1 else []
+    alone = [name for name in names if name not in together]
     try:
-        results = [run_test(prefix, name, build, scale) for name in names]
+        results = lanes.run([sys.executable, argv[0], str(build)], together)
+        results += [run_test(prefix, name, build, scale) for name in alone]
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
