@@ -33,7 +33,8 @@ void RateLimiter::Forget(uint32_t per_second, MonoTime now) {
 }
 
 std::string RateKey(const IpAddress& ip) {
-  const ByteSpan bytes = ip.Unmapped().bytes();
+  const IpAddress address = ip.Unmapped();
+  const ByteSpan bytes = address.bytes();
   const size_t kept = std::min<size_t>(bytes.size(), 8);
   return std::string(reinterpret_cast<const char*>(bytes.data()), kept);
 }
