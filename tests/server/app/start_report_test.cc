@@ -16,7 +16,7 @@ config::Config Quiet() {
 }
 
 const std::vector<RelayAddress> kRelays = {{Ip("203.0.113.7"), Ip("203.0.113.7")}};
-constexpr HostLimits kAmple = {.descriptors = 100, .receive_buffer = 8 << 20};
+const HostLimits kAmple = {.descriptors = 100, .receive_buffer = 8 << 20};
 
 // Only returns the one warning there is.
 std::string Only(const config::Config& config, const HostLimits& limits = kAmple,
