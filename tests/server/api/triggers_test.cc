@@ -74,7 +74,7 @@ TEST_CASE("a trigger is field for field what the hosted services answer") {
   CHECK(made.at("trigger_by") == "usage");
   CHECK(made.at("trigger_value") == "1.5");
   CHECK(made.at("usage_category") == "turnmegabytes");
-  CHECK(books.List() == json{made});
+  CHECK(books.List() == json::array({made}));
   const std::string path = "/Usage/Triggers/" + sid + ".json";
   CHECK(JsonOf(books.api->AsAcme("GET", path)) == made);
   CheckError(books.api->Send("DELETE", "/2010-04-01/Accounts/" + kOtherSid + path, "",
