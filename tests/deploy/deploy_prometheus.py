@@ -74,7 +74,9 @@ def run(ctx: Context) -> None:
         raise Skipped("prometheus (Debian package prometheus) is not installed")
     peer = EchoPeer()
     ctx.on_cleanup(peer.close)
-    server = Server(ctx).start()
+    copy = ctx.directory / "copy"
+    copy.mkdir()
+    server = Server(ctx, metering={"backup": {"directory": str(copy)}}).start()
     real = Prometheus(ctx, server)
     wait_for(lambda: real.value("up") == 1, 30, "Prometheus's first scrape")
     billed = f'sum(turn_billable_bytes_total{{account="acme",region="{REGION}"}})'
