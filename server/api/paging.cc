@@ -1,8 +1,7 @@
 #include "server/api/paging.h"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
+#include <cstdint>
 #include <utility>
 
 #include "server/api/errors.h"
@@ -11,18 +10,8 @@
 namespace turnpike {
 namespace {
 
-constexpr size_t kMaxSize = 1000;
-constexpr size_t kMaxNumber = 1'000'000;
-
-std::optional<size_t> ReadCount(const Form& query, const char* name, size_t unset) {
-  const auto given = query.find(name);
-  if (given == query.end()) return unset;
-  const std::string& text = given->second;
-  size_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  const bool is_whole = error == std::errc() && end == text.data() + text.size();
-  return is_whole ? std::optional(count) : std::nullopt;
-}
+constexpr int64_t kMaxSize = 1000;
+constexpr int64_t kMaxNumber = 1'000'000;
 
 std::string Link(std::string_view path, Form query, size_t size, size_t number) {
   query["PageSize"] = std::to_string(size);
@@ -38,15 +27,15 @@ std::string Link(std::string_view path, Form query, size_t size, size_t number) 
 }  // namespace
 
 std::expected<Page, HttpAnswer> ReadPage(const Form& query) {
-  const auto size = ReadCount(query, "PageSize", Page{}.size);
-  const auto number = ReadCount(query, "Page", 0);
+  const auto size = WholeOf(query, "PageSize", static_cast<int64_t>(Page{}.size));
+  const auto number = WholeOf(query, "Page", 0);
   if (!size || *size < 1 || *size > kMaxSize) {
     return std::unexpected(InvalidParameter("PageSize is a whole number, 1 to 1000"));
   }
-  if (!number || *number > kMaxNumber) {
+  if (!number || *number < 0 || *number > kMaxNumber) {
     return std::unexpected(InvalidParameter("Page is a whole number, 0 to 1000000"));
   }
-  return Page{*size, *number};
+  return Page{static_cast<size_t>(*size), static_cast<size_t>(*number)};
 }
 
 HttpAnswer WritePage(const Rows& rows, std::string_view list, std::string_view path, Form query,

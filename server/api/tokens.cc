@@ -1,7 +1,6 @@
 #include "server/api/tokens.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -23,13 +22,8 @@ constexpr size_t kMaxUsernameBytes = 508;  // RFC 8489 §14.3
 
 // ReadTtl reads seconds; without any they are a day, which is also the most.
 std::optional<int64_t> ReadTtl(const Form& form, const std::string& name) {
-  const auto given = form.find(name);
-  if (given == form.end()) return kMaxTtl;
-  const std::string& text = given->second;
-  int64_t ttl = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ttl);
-  const bool is_whole = error == std::errc() && end == text.data() + text.size();
-  return is_whole && ttl >= 1 && ttl <= kMaxTtl ? std::optional(ttl) : std::nullopt;
+  const auto ttl = WholeOf(form, name, kMaxTtl);
+  return ttl && *ttl >= 1 && *ttl <= kMaxTtl ? ttl : std::nullopt;
 }
 
 std::vector<Edge> NearestEdges(const ApiSettings& settings, const IpAddress& client) {

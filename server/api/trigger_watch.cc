@@ -1,8 +1,5 @@
 #include "server/api/trigger_watch.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -13,6 +10,7 @@
 #include "server/api/formats.h"
 #include "server/api/triggers.h"
 #include "server/api/usage_records.h"
+#include "server/http/signals_blocked.h"
 
 namespace turnpike {
 namespace {
@@ -87,12 +85,8 @@ TriggerWatch::~TriggerWatch() {
 }
 
 void TriggerWatch::Start() {
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals belong to the main thread
+  const SignalsBlocked blocked;
   thread_ = std::thread([this] { Run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void TriggerWatch::Run() {

@@ -109,7 +109,7 @@ ordered_json ToJson(const UsageTrigger& trigger, const TriggerState& state) {
   return json;
 }
 
-// Now is what triggers are evaluated by.
+// Reading is what triggers are evaluated by.
 struct Reading {
   DailyUsage days;
   sys_days today;
@@ -124,7 +124,7 @@ std::expected<Reading, HttpAnswer> ReadUsage(ApiService& service, const ApiAccou
   return Reading{std::move(read->days), today};
 }
 
-// Found is an account's trigger and the usage that it is about.
+// Found is who asks, and all triggers of that account.
 struct Found {
   ApiAccount account;
   std::vector<UsageTrigger> triggers;

@@ -1,6 +1,7 @@
 #include "server/http/form.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace turnpike {
 namespace {
@@ -51,6 +52,16 @@ std::string EncodePercent(std::string_view text) {
 std::string ValueOf(const Form& form, const std::string& name, std::string_view unset) {
   const auto found = form.find(name);
   return found == form.end() ? std::string(unset) : found->second;
+}
+
+std::optional<int64_t> WholeOf(const Form& form, const std::string& name, int64_t unset) {
+  const auto found = form.find(name);
+  if (found == form.end()) return unset;
+  const std::string& text = found->second;
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_whole = error == std::errc() && end == text.data() + text.size();
+  return is_whole ? std::optional(number) : std::nullopt;
 }
 
 Form ReadForm(std::string_view text) {

@@ -1,7 +1,9 @@
 // Names and values as browsers send them (application/x-www-form-urlencoded): queries and forms.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,10 @@ std::string EncodePercent(std::string_view text);
 
 // ValueOf returns the value of `name`, or `unset`.
 std::string ValueOf(const Form& form, const std::string& name, std::string_view unset = {});
+
+// WholeOf returns the value of `name` as a whole number, or `unset`; nullopt for what is no such
+// number.
+std::optional<int64_t> WholeOf(const Form& form, const std::string& name, int64_t unset);
 
 // ReadForm decodes `a=1&b=2`. Of a name that stands there twice the last value counts.
 Form ReadForm(std::string_view text);

@@ -2,13 +2,13 @@
 
 #include <civetweb.h>
 #include <fmt/format.h>
-#include <pthread.h>
-#include <signal.h>
 
 #include <array>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "server/http/signals_blocked.h"
 
 namespace turnpike {
 namespace {
@@ -124,23 +124,6 @@ int OnRequest(mg_connection* connection) {
 
 // OnLog silences civetweb, which writes to standard error: a client could otherwise fill the log.
 int OnLog(const mg_connection*, const char*) { return 1; }
-
-// SignalsBlocked keeps signals off the threads that are started while it lives: they belong to the
-// main thread.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 

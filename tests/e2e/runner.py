@@ -87,6 +87,7 @@ def main(argv: list[str], prefix: str, tests: Sequence[str], default: Sequence[s
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     scale = float(os.environ.get("TURNPIKE_E2E_SCALE", "1"))
+    # A single test is what a lane runs, or what somebody wants to watch.
     together = [name for name in names if name in sociable] if len(names) > 1 else []
     alone = [name for name in names if name not in together]
     try:

@@ -1,11 +1,8 @@
 #include "tools/turnpike/account.h"
 
-#include <sys/random.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <expected>
 #include <iostream>
 #include <memory>
@@ -13,6 +10,7 @@
 
 #include "common/accounts/account_db.h"
 #include "common/base/log.h"
+#include "tools/load/random.h"
 #include "tools/turnpike/config_command.h"
 
 namespace turnpike {
@@ -26,14 +24,6 @@ struct Options {
   std::string name;
   std::string grace = "24h";
   bool key = false;
-};
-
-// KernelRandom is the system's randomness.
-class KernelRandom final : public RandomSource {
- public:
-  void Fill(std::span<uint8_t> out) override {
-    if (getentropy(out.data(), out.size()) != 0) std::abort();
-  }
 };
 
 WallTime Clock() {
@@ -67,7 +57,7 @@ int Add(const Options& options) {
   }
   auto database = OpenDatabase(options);
   if (!database) return Complain(database.error());
-  KernelRandom random;
+  load::KernelRandom random;
   const std::string token = NewSecret(random);
   const std::string key = NewSecret(random);
   ApiAccount account{.sid = options.sid.empty() ? NewSid("AC", random) : options.sid,
@@ -109,7 +99,7 @@ int Rotate(const Options& options) {
   if (!grace) return Complain("--grace: " + grace.error());
   auto database = OpenDatabase(options);
   if (!database) return Complain(database.error());
-  KernelRandom random;
+  load::KernelRandom random;
   const std::string secret = NewSecret(random);
   const SecretKind kind = options.key ? SecretKind::kKey : SecretKind::kToken;
   const auto rotated = (*database)->Rotate(options.sid, {kind, Sha256(secret)}, Clock(), *grace);

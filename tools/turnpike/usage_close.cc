@@ -72,42 +72,50 @@ int Write(const std::vector<Row>& rows, const std::array<Column<Row>, N>& table,
   return Finish();
 }
 
-int RunPeriods(const Options& options) {
+// Months is what both lists begin with.
+struct Months {
+  ReportFormat format;
+  std::vector<PeriodStatus> periods;
+};
+
+std::expected<Months, std::string> ReadMonths(const Options& options) {
   const auto request = MakeRequest(options);
-  if (!request) return Complain(request.error());
+  if (!request) return std::unexpected(request.error());
   const auto format = ParseReportFormat(options.format);
-  if (!format) return Complain("--format: " + format.error());
-  const auto periods = ListPeriods(*request);
-  if (!periods) return Complain(periods.error());
+  if (!format) return std::unexpected("--format: " + format.error());
+  auto periods = ListPeriods(*request);
+  if (!periods) return std::unexpected(periods.error());
+  return Months{*format, std::move(*periods)};
+}
+
+int RunPeriods(const Options& options) {
+  const auto months = ReadMonths(options);
+  if (!months) return Complain(months.error());
   ReportScope scope;
   scope.complete = true;
   OutputTotal total;
-  for (const PeriodStatus& period : *periods) {
+  for (const PeriodStatus& period : months->periods) {
     scope.as_of = std::max(scope.as_of, period.as_of);
     scope.complete = scope.complete && period.complete;
     total.sessions += period.sessions;
     total.billable_bytes += period.totals.billable_bytes();
   }
-  return Write(*periods, kPeriodColumns, scope, total, *format);
+  return Write(months->periods, kPeriodColumns, scope, total, months->format);
 }
 
 // RunCorrections is complete when nothing that came late waits for a correction.
 int RunCorrections(const Options& options) {
-  const auto request = MakeRequest(options);
-  if (!request) return Complain(request.error());
-  const auto format = ParseReportFormat(options.format);
-  if (!format) return Complain("--format: " + format.error());
-  const auto periods = ListPeriods(*request);
-  if (!periods) return Complain(periods.error());
+  const auto months = ReadMonths(options);
+  if (!months) return Complain(months.error());
   const auto corrections = ReadCorrections(options.ledger);
   if (!corrections) return Complain(corrections.error());
   ReportScope scope;
   scope.complete = true;
-  for (const PeriodStatus& period : *periods) {
+  for (const PeriodStatus& period : months->periods) {
     scope.as_of = std::max(scope.as_of, period.as_of);
     scope.complete = scope.complete && period.late_bytes == 0;
   }
-  if (corrections->empty() && *format == ReportFormat::kTable) {
+  if (corrections->empty() && months->format == ReportFormat::kTable) {
     std::cout << (scope.complete ? "nothing came late: there are no corrections\n"
                                  : "nothing was corrected yet; what came late waits for `turnpike "
                                    "usage correct`\n");
@@ -118,7 +126,7 @@ int RunCorrections(const Options& options) {
   OutputTotal total;
   total.summary = "total: " + std::to_string(corrections->size()) + " corrections, " +
                   std::to_string(bytes) + " billable bytes";
-  return Write(*corrections, kCorrectionColumns, scope, total, *format);
+  return Write(*corrections, kCorrectionColumns, scope, total, months->format);
 }
 
 void PrintHead(const CloseResult& result) {
