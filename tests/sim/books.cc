@@ -1,5 +1,7 @@
 #include "tests/sim/books.h"
 
+#include <fmt/format.h>
+
 namespace turnpike::sim {
 namespace {
 
@@ -45,16 +47,16 @@ std::optional<std::string> CompareTable(const char* table, const std::map<Key, R
   auto a = audited.begin();
   auto s = stored.begin();
   while (a != audited.end() || s != stored.end()) {
-    const std::string head = std::string(table) + ": ";
     if (s == stored.end() || (a != audited.end() && a->first < s->first)) {
-      return head + Show(a->first) + " is missing; the wires say " + Show(a->second);
+      return fmt::format("{}: {} is missing; the wires say {}", table, Show(a->first),
+                         Show(a->second));
     }
     if (a == audited.end() || s->first < a->first) {
-      return head + Show(s->first) + " was never on a wire: " + Show(s->second);
+      return fmt::format("{}: {} was never on a wire: {}", table, Show(s->first), Show(s->second));
     }
     if (!(a->second == s->second)) {
-      return head + Show(a->first) + "\n  the wires say  " + Show(a->second) +
-             "\n  the ledger has " + Show(s->second);
+      return fmt::format("{}: {}\n  the wires say  {}\n  the ledger has {}", table, Show(a->first),
+                         Show(a->second), Show(s->second));
     }
     ++a;
     ++s;

@@ -1,6 +1,7 @@
 #include "common/metering/totals_sql.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 namespace turnpike {
 namespace {
@@ -12,7 +13,7 @@ constexpr const char* kSums =
 
 TEST_CASE("a pattern is written for each of the six columns") {
   CHECK(EachTotal("sum(p.$)") == kSums);
-  CHECK(ExpandTotals("SELECT {sum(p.$)} FROM p") == std::string("SELECT ") + kSums + " FROM p");
+  CHECK(ExpandTotals("SELECT {sum(p.$)} FROM p") == fmt::format("SELECT {} FROM p", kSums));
   CHECK(ExpandTotals("SELECT 1") == "SELECT 1");
 }
 
