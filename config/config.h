@@ -138,7 +138,7 @@ struct Config {
     uint32_t relay_hops = 4;                  // 0: loops are not looked for
     uint32_t unanswered_bytes = 0;            // 0: no limit
     uint32_t connections = 65536;             // over TCP and TLS, of all clients
-    uint32_t connections_per_address = 4096;
+    uint32_t connections_per_address = 8192;
     Duration handshake_timeout = std::chrono::seconds(10);
     Duration idle_timeout = std::chrono::seconds(60);
     Duration write_timeout = std::chrono::seconds(30);

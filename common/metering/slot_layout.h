@@ -2,7 +2,7 @@
 // them.
 //
 //   header (64 KiB) | segment 0 | segment 1 | ...
-//   segment: LiveUsage[1024] | SlotRecord[1024] | BoundaryRing[1024]
+//   segment: LiveUsage[1024] | SlotRecord[1024] | NameTail[1024] | BoundaryRing[1024]
 //
 // No field of one session is trusted because of its neighbour: after a power cut each page of the
 // file may be of another moment. A record carries a checksum and its generation, the live counters
@@ -19,7 +19,7 @@
 namespace turnpike {
 
 inline constexpr std::array<char, 8> kSlotFileMagic = {'T', 'P', 'S', 'L', 'O', 'T', 'S', '\n'};
-inline constexpr uint32_t kSlotFormatVersion = 1;
+inline constexpr uint32_t kSlotFormatVersion = 2;
 inline constexpr uint32_t kSlotsPerSegment = 1024;
 
 // kMaxBoots bounds how many runs of the server may have sessions that wait for the ledger.
@@ -51,7 +51,7 @@ struct SlotFileHeader {
   uint32_t record_size = 0;
   uint32_t ring_size = 0;
   std::atomic<uint32_t> segments{0};  // counted when their space is allocated and durable
-  uint32_t reserved = 0;
+  uint32_t tail_size = 0;
   std::atomic<int64_t> heartbeat{0};  // wall clock of the newest checkpoint, microseconds
   std::array<uint64_t, 122> reserved2{};
   std::array<BootRecord, kMaxBoots> boots{};
@@ -68,12 +68,19 @@ struct StoredAddress {
 };
 static_assert(sizeof(StoredAddress) == 20);
 
+// A session's names follow one another. The first bytes stand in its record, and what is longer
+// goes on in its NameTail: an array of its own, so that names of the usual length touch no page of
+// it.
+inline constexpr size_t kRecordNameBytes = 128;
+inline constexpr size_t kMaxNameBytes = kMaxAccountBytes + kMaxLabelBytes + kMaxUsernameBytes;
+using NameTail = std::array<char, kMaxNameBytes - kRecordNameBytes>;
+
 // SlotRecord is what does not change while a session lives, below what does.
 struct SlotRecord {
   std::atomic<SlotState> state{SlotState::kFree};
   std::atomic<uint32_t> close_reason{0};
   std::atomic<int64_t> ended_at{0};
-  uint64_t checksum = 0;  // SipHash-1-3, key 0, of all that follows
+  uint64_t checksum = 0;  // SipHash-1-3, key 0, of all that follows and the used part of the tail
 
   uint32_t generation = 0;  // as in LiveUsage
   uint32_t boot = 0;        // index into SlotFileHeader::boots
@@ -86,13 +93,14 @@ struct SlotRecord {
   uint16_t username_size = 0;
   uint8_t transport = 0;
   uint8_t reserved = 0;
-  std::array<char, kMaxAccountBytes + kMaxLabelBytes + kMaxUsernameBytes> names{};
-  std::array<char, 152> reserved2{};
+  std::array<char, kRecordNameBytes> names{};
+  std::array<char, 24> reserved2{};
 };
-static_assert(sizeof(SlotRecord) == 1024 && offsetof(SlotRecord, generation) == 24);
+static_assert(sizeof(SlotRecord) == 256 && offsetof(SlotRecord, generation) == 24);
 
 inline constexpr size_t kRecordOffset = sizeof(LiveUsage) * kSlotsPerSegment;
-inline constexpr size_t kRingOffset = kRecordOffset + sizeof(SlotRecord) * kSlotsPerSegment;
+inline constexpr size_t kTailOffset = kRecordOffset + sizeof(SlotRecord) * kSlotsPerSegment;
+inline constexpr size_t kRingOffset = kTailOffset + sizeof(NameTail) * kSlotsPerSegment;
 inline constexpr size_t kSegmentSize = kRingOffset + sizeof(BoundaryRing) * kSlotsPerSegment;
 static_assert(kSegmentSize % 65536 == 0);
 

@@ -106,6 +106,7 @@ std::expected<void, std::string> SlotMap::Initialise(const std::string& path) {
   h.live_size = sizeof(LiveUsage);
   h.record_size = sizeof(SlotRecord);
   h.ring_size = sizeof(BoundaryRing);
+  h.tail_size = sizeof(NameTail);
   h.magic = kSlotFileMagic;
   h.format_version = kSlotFormatVersion;
   if (auto ok = SyncHeader(); !ok) {
@@ -124,9 +125,15 @@ std::expected<void, std::string> SlotMap::Check(const std::string& path, size_t 
                            ", this program knows up to " + std::to_string(kSlotFormatVersion) +
                            ": start the newer turnpiked that wrote it");
   }
+  if (h.format_version < kSlotFormatVersion) {
+    return std::unexpected(path + " has format " + std::to_string(h.format_version) +
+                           ", of a build before the first release: move it away; sessions that it "
+                           "held are closed with what usage.db has of them");
+  }
   const bool sizes = h.header_size == sizeof(SlotFileHeader) &&
                      h.slots_per_segment == kSlotsPerSegment && h.live_size == sizeof(LiveUsage) &&
-                     h.record_size == sizeof(SlotRecord) && h.ring_size == sizeof(BoundaryRing);
+                     h.record_size == sizeof(SlotRecord) && h.tail_size == sizeof(NameTail) &&
+                     h.ring_size == sizeof(BoundaryRing);
   const bool whole = SegmentOffset(h.segments.load(std::memory_order_relaxed)) <= file_size;
   if (sizes && whole) return {};
   return std::unexpected(path +

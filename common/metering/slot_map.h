@@ -29,6 +29,7 @@ class SlotMap {
 
   LiveUsage& live(uint32_t slot) const { return *At<LiveUsage>(slot, 0); }
   SlotRecord& record(uint32_t slot) const { return *At<SlotRecord>(slot, kRecordOffset); }
+  NameTail& tail(uint32_t slot) const { return *At<NameTail>(slot, kTailOffset); }
   BoundaryRing& ring(uint32_t slot) const { return *At<BoundaryRing>(slot, kRingOffset); }
 
   // Grow allocates and maps one more segment. It fails with errno's value, and then the file is as

@@ -6,57 +6,15 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
-#include "common/base/siphash.h"
 #include "common/metering/slot_boot.h"
 #include "common/metering/slot_map.h"
+#include "common/metering/slot_record.h"
 
 namespace turnpike {
 namespace {
 
 // The free list is refilled ahead of need when fewer than this many slots are left.
 constexpr size_t kFewFreeSlots = kSlotsPerSegment;
-
-uint64_t Checksum(const SlotRecord& record) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(&record);
-  constexpr size_t kFrom = offsetof(SlotRecord, generation);
-  return SipHash13(SipKey{}, std::span(bytes + kFrom, sizeof(SlotRecord) - kFrom));
-}
-
-StoredAddress ToStored(const TransportAddress& address) {
-  StoredAddress stored;
-  std::ranges::copy(address.ip.bytes(), stored.ip.begin());
-  stored.port = address.port;
-  stored.family = static_cast<uint8_t>(address.ip.family());
-  return stored;
-}
-
-TransportAddress FromStored(const StoredAddress& stored) {
-  const std::span<const uint8_t, 16> ip(stored.ip);
-  const bool v4 = stored.family == static_cast<uint8_t>(AddressFamily::kIpv4);
-  return {v4 ? IpAddress::V4(ip.first<4>()) : IpAddress::V6(ip), stored.port};
-}
-
-void WriteRecord(SlotRecord& record, const SessionInfo& info, uint32_t generation, uint32_t boot) {
-  TP_CHECK(info.account.size() <= kMaxAccountBytes && info.label.size() <= kMaxLabelBytes &&
-           info.username.size() <= kMaxUsernameBytes);
-  record.close_reason.store(0, std::memory_order_relaxed);
-  record.ended_at.store(0, std::memory_order_relaxed);
-  record.generation = generation;
-  record.boot = boot;
-  record.id = info.id;
-  record.started_at = info.started_at.time_since_epoch().count();
-  record.client = ToStored(info.client);
-  record.relayed = ToStored(info.relayed);
-  record.account_size = static_cast<uint16_t>(info.account.size());
-  record.label_size = static_cast<uint16_t>(info.label.size());
-  record.username_size = static_cast<uint16_t>(info.username.size());
-  record.transport = static_cast<uint8_t>(info.transport);
-  char* names = record.names.data();
-  for (const std::string* name : {&info.account, &info.label, &info.username}) {
-    names = std::copy(name->begin(), name->end(), names);
-  }
-  record.checksum = Checksum(record);
-}
 
 void ClearUsage(LiveUsage& live, uint32_t generation) {
   for (size_t d = 0; d < kDirectionCount; ++d) {
@@ -178,7 +136,7 @@ void SlotFile::AdoptUsedSlots() {
     if (state == SlotState::kFree) {
       state_->AddFree(slot);
     } else if ((state != SlotState::kLive && state != SlotState::kClosed) ||
-               record.checksum != Checksum(record) || record.boot >= kMaxBoots ||
+               !IsSound(record, map.tail(slot)) || record.boot >= kMaxBoots ||
                !IsSound(map.header().boots[record.boot])) {
       // Only a power cut or a bad disk leaves this; what the ledger has of the session stands.
       Log(LogLevel::kWarning, "slot_record_damaged", {{"slot", slot}});
@@ -270,7 +228,7 @@ std::expected<SessionMeter, SlotError> SlotFile::Acquire(const SessionInfo& info
   const uint32_t generation =
       std::max(live.generation.load(std::memory_order_relaxed), record.generation) + 1;
   ClearUsage(live, generation);
-  WriteRecord(record, info, generation, state_->boot);
+  WriteRecord(record, map.tail(*slot), info, generation, state_->boot);
   record.state.store(SlotState::kLive, std::memory_order_release);
   state_->used.fetch_add(1, std::memory_order_relaxed);
   return SessionMeter(&live, &map.ring(*slot), SlotId(*slot));
@@ -360,18 +318,7 @@ void SlotFile::Settle(const SlotSnapshot& snapshot) {
 }
 
 SessionInfo SlotFile::ReadInfo(SlotId slot) const {
-  const SlotRecord& record = state_->map->record(slot.value());
-  const std::string_view names(record.names.data(), record.names.size());
-  SessionInfo info;
-  info.id = record.id;
-  info.account = names.substr(0, record.account_size);
-  info.label = names.substr(record.account_size, record.label_size);
-  info.username = names.substr(record.account_size + record.label_size, record.username_size);
-  info.transport = static_cast<Transport>(record.transport);
-  info.client = FromStored(record.client);
-  info.relayed = FromStored(record.relayed);
-  info.started_at = WallTime(std::chrono::microseconds(record.started_at));
-  return info;
+  return ReadRecord(state_->map->record(slot.value()), state_->map->tail(slot.value()));
 }
 
 const LedgerIdentity& SlotFile::identity() const { return state_->identity; }

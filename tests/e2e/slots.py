@@ -13,8 +13,9 @@ from pathlib import Path
 from harness import check, check_equal
 
 MAGIC = b"TPSLOTS\n"
-FORMAT_VERSION = 1
-HEADER = struct.Struct("=8s6I2I")   # magic, version, five sizes, segments, reserved
+FORMAT_VERSION = 2
+HEADER = struct.Struct("=8s8I")   # magic, version, five sizes, segments, size of a name tail
+RECORD_NAME_BYTES = 128
 
 FREE, LIVE, CLOSED = 0, 1, 2
 
@@ -36,22 +37,23 @@ class Slot:
 def read(path: Path) -> dict[str, Slot]:
     """Returns the slots that are live or closed, by session id."""
     data = path.read_bytes()
-    magic, version, header, per_segment, live, record, ring, segments, _ = HEADER.unpack_from(data)
+    magic, version, header, per_segment, live, record, ring, segments, tail = HEADER.unpack_from(data)
     check_equal((magic, version), (MAGIC, FORMAT_VERSION), "live.slots: magic and version")
-    segment_size = per_segment * (live + record + ring)
+    segment_size = per_segment * (live + record + tail + ring)
     check(len(data) >= header + segments * segment_size, "live.slots is shorter than it says")
     slots: dict[str, Slot] = {}
     for segment in range(segments):
         base = header + segment * segment_size
         for i in range(per_segment):
-            slot = _slot(data, base + i * live, base + per_segment * live + i * record)
+            slot = _slot(data, base + i * live, base + per_segment * live + i * record,
+                         base + per_segment * (live + record) + i * tail)
             if slot:
                 check(slot.session_id not in slots, f"session {slot.session_id} has two slots")
                 slots[slot.session_id] = slot
     return slots
 
 
-def _slot(data: bytes, live_at: int, record_at: int) -> Slot | None:
+def _slot(data: bytes, live_at: int, record_at: int, tail_at: int) -> Slot | None:
     state, _, _, _, _, _, session = struct.unpack_from("=IIqQII16s", data, record_at)
     if state == FREE:
         return None
@@ -59,9 +61,10 @@ def _slot(data: bytes, live_at: int, record_at: int) -> Slot | None:
     # After the id: started_at (8), two addresses (20 each), then the sizes of three names.
     at = record_at + 24 + 8 + 16 + 8 + 40
     sizes = struct.unpack_from("=3H", data, at)
-    names, at = [], at + 8
+    text = data[at + 8:at + 8 + RECORD_NAME_BYTES] + data[tail_at:tail_at + sum(sizes)]
+    names, at = [], 0
     for size in sizes:
-        names.append(data[at:at + size])
+        names.append(text[at:at + size])
         at += size
     return Slot(str(uuid.UUID(bytes=session)), state, c2p_bytes, p2c_bytes, c2p_packets,
                 p2c_packets, *names)

@@ -29,14 +29,12 @@ MonoTime AsTime(const std::atomic<int64_t>& ns) {
 uint64_t EventKey(uint32_t slot, bool is_peer) { return uint64_t{slot} << 1 | (is_peer ? 1 : 0); }
 
 // LookPeriod returns how often a socket is looked at that receives `pattern`: so that a batch waits
-// there, and long before its buffer is full.
-Duration LookPeriod(const Pattern& pattern) {
-  constexpr Duration kLongest = milliseconds(250);
-  if (pattern.slots.empty()) return kLongest;
+// there, and long before its buffer is full. A client must see answers before it asks again.
+Duration LookPeriod(const Pattern& pattern, bool is_peer) {
   constexpr double kPacketsAtOnce = 32;
   const std::chrono::duration<double> period(kPacketsAtOnce / pattern.packets_per_second());
   return std::clamp(std::chrono::duration_cast<Duration>(period), Duration(milliseconds(4)),
-                    kLongest);
+                    Duration(is_peer ? milliseconds(1000) : milliseconds(250)));
 }
 
 void Watched(int epoll, int operation, int fd, uint32_t events, uint64_t key) {
@@ -187,11 +185,14 @@ void Worker::StartTraffic(uint32_t slot) {
 }
 
 void Worker::WatchByTime(uint32_t slot, bool is_peer, const Pattern& pattern) {
+  if (pattern.slots.empty()) return;  // what may come is rare: epoll tells
   Session& session = *sessions_[slot];
   const int fd = is_peer ? session.peer_fd() : session.client_fd();
   Watched(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0);
-  watches_.push(
-      {schedule_.NextTick(context_.now + LookPeriod(pattern)), slot, session.number(), is_peer});
+  // Thousands of sockets that were all looked at together would keep packets waiting meanwhile.
+  const Duration first = LookPeriod(pattern, is_peer) * static_cast<int64_t>(slot + 1) /
+                         static_cast<int64_t>(sessions_.size());
+  watches_.push({schedule_.NextTick(context_.now + first), slot, session.number(), is_peer});
 }
 
 void Worker::SendDue() {
@@ -224,8 +225,8 @@ void Worker::LookDue() {
         traffic[static_cast<size_t>(is_up ? Direction::kClientToPeer : Direction::kPeerToClient)];
     // An answer to a release is worth a closer look.
     const bool is_releasing = session->state() == Session::State::kReleasing;
-    watch.time = context_.now + (is_releasing ? kTimerPeriod : LookPeriod(pattern));
-    watch.time = schedule_.NextTick(watch.time);
+    const Duration period = is_releasing ? kTimerPeriod : LookPeriod(pattern, watch.is_peer);
+    watch.time = schedule_.NextTick(std::max(watch.time + period, context_.now));
     if (session->state() != Session::State::kDone) watches_.push(watch);
   }
   context_.Flush();

@@ -107,6 +107,29 @@ TEST_CASE("names of full length and any bytes stay exact") {
   CHECK(read.username == info.username);
 }
 
+TEST_CASE("a damaged byte of a long name drops the record, and one beyond the name does not") {
+  const TempDirectory directory;
+  const std::string path = directory.file("live.slots");
+  SessionInfo info = MakeInfo(1, "acme", kNoon);
+  info.username = std::string(kRecordNameBytes + 100, 'u');
+  const size_t in_tail = info.account.size() + info.label.size() + 100;
+  auto slots = OpenSlots(path);
+  const SlotId slot = slots->Acquire(info)->slot();
+  slots.reset();
+  const std::string whole = ReadWhole(path);
+  const auto used_after_damage = [&](size_t at) {
+    std::string bytes = whole;
+    bytes[SegmentOffset(0) + kTailOffset + slot.value() * sizeof(NameTail) + at] ^= 1;
+    WriteWhole(path, bytes);
+    return OpenSlots(path)->used();
+  };
+  CHECK(used_after_damage(0) == 0);
+  CHECK(used_after_damage(in_tail - 1) == 0);
+  CHECK(used_after_damage(in_tail) == 1);
+  WriteWhole(path, whole);
+  CHECK(OpenSlots(path)->ReadInfo(slot).username == info.username);
+}
+
 TEST_CASE("sessions of a dead process are closed as crash and keep every byte and their identity") {
   const TempDirectory directory;
   const std::string path = directory.file("live.slots");
@@ -207,7 +230,7 @@ TEST_CASE("a power cut never mixes two sessions") {
   }
   SUBCASE("half a record") {
     std::string mixed = fresh;
-    mixed.replace(RecordAt(0) + 512, 512, 512, 'x');
+    mixed.replace(RecordAt(0) + 128, 128, 128, 'x');
     WriteWhole(path, mixed);
     slots = OpenSlots(path, 1);
     CHECK(slots->UsedSlots().empty());
@@ -330,9 +353,12 @@ TEST_CASE("what is not a slot file is refused, and said so") {
   std::string bytes = ReadWhole(path);
   WriteWhole(path, bytes.substr(0, SegmentOffset(0) + 5000));
   CHECK(OpenError(path).find("is damaged") != std::string::npos);
-  bytes[8] = 2;
+  bytes[8] = 3;
   WriteWhole(path, bytes);
-  CHECK(OpenError(path).find("has format 2") != std::string::npos);
+  CHECK(OpenError(path).find("has format 3") != std::string::npos);
+  bytes[8] = 1;
+  WriteWhole(path, bytes);
+  CHECK(OpenError(path).find("has format 1, of a build before the first") != std::string::npos);
   WriteWhole(path, std::string(300, '\0'));
   CHECK(OpenSlots(path)->used() == 0);
 }
