@@ -9,8 +9,9 @@ namespace turnpike {
 
 namespace {
 
-// kMaxAttempts bounds how many ports of one family are tried.
-constexpr int kMaxAttempts = 8;
+// kMaxAttempts bounds how many ports of one family are tried: where other programs hold half of the
+// range (it may overlap the ephemeral ports), one Allocate in four thousand millions finds none.
+constexpr int kMaxAttempts = 32;
 
 }  // namespace
 

@@ -165,13 +165,18 @@ def churn(ctx: Context, turnpike: Path, server: Running, cell: Cell, seconds: fl
 
 
 def memory(ctx: Context, turnpike: Path, server: Running, cell: Cell) -> Sample:
-    """What idle allocations add to the server's resident memory, the shared kind included."""
+    """What idle allocations add to the server's resident memory, the shared kind included: the
+    most that was seen until they end, which is work again."""
     before = peak = server.resident_bytes()
+    ramp, seconds = cell.sessions / 2000, 6
+    end = time.monotonic() + ramp + seconds
 
     def watch() -> None:
         nonlocal peak
-        peak = max(peak, server.resident_bytes())
+        if time.monotonic() < end:
+            peak = max(peak, server.resident_bytes())
 
-    result = load(ctx, turnpike, server, cell, ["--pps", "10"], 1, watch)
+    result = load(ctx, turnpike, server, cell, ["--pps", "1", "--ramp", f"{1000 * ramp:.0f}ms"], seconds,
+                  watch)
     made = result["sessions"] - result["failed_sessions"]
     return Sample({"bytes": (peak - before) / made, "failed": float(result["failed_sessions"])})
