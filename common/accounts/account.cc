@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/log.h"
+
 namespace turnpike {
 namespace {
 
@@ -40,9 +42,10 @@ std::string NewSid(std::string_view prefix, RandomSource& random) {
 
 std::expected<void, std::string> CheckLabel(std::string_view label) {
   if (label.size() > kMaxNameBytes) return std::unexpected("has more than 128 bytes");
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-  if (std::ranges::any_of(label, is_control)) {
-    return std::unexpected("has control characters; use printable text");
+  std::string shown(label);
+  std::ranges::replace(shown, '\\', '/');  // the one printable character that is escaped
+  if (EscapeText(shown) != shown) {
+    return std::unexpected("has control characters or is no UTF-8; use printable text");
   }
   return {};
 }

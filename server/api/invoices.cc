@@ -19,12 +19,18 @@ HttpAnswer FetchInvoice(ApiService& service, const ApiCall& call) {
   if (!month) return InvalidParameter("the month is written YYYY-MM");
   const auto settings = service.settings();
   if (!settings->rates) return ErrorAnswer(ErrorCode::kNotFound, "this server has no rates");
+  if (month->from > service.now().wall) {
+    return ErrorAnswer(ErrorCode::kNotFound, "the month has not begun");
+  }
   if (!service.reading().try_acquire_for(kReadingPatience)) {
     return ErrorAnswer(ErrorCode::kUnavailable, "too many requests read usage; try again soon");
   }
   auto set = ReadInvoices(service.ledger(), *settings->rates, *month, account->account,
                           UnknownAccount::kNoUsage);
   service.reading().release();
+  if (!set && CheckCoverage(*settings->rates, month->from, month->to)) {
+    return ErrorAnswer(ErrorCode::kNotFound, "this server has no rates for all of that month");
+  }
   if (!set) {
     Log(LogLevel::kError, "api_invoice_failed", {{"error", set.error()}});
     return ErrorAnswer(ErrorCode::kInternal, "the invoice cannot be made");

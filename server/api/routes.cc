@@ -71,6 +71,17 @@ constexpr PublicRoute kRoutes[] = {
 };
 // clang-format on
 
+// IsForm says whether the body is a form, or there is none. Without a type it is taken for one.
+bool IsForm(const HttpRequest& request) {
+  constexpr std::string_view kForm = "application/x-www-form-urlencoded";
+  std::string type(request.header("Content-Type"));
+  type.resize(std::min(type.find_first_of("; \t"), type.size()));
+  std::ranges::transform(type, type.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  });
+  return request.body.empty() || type.empty() || type == kForm;
+}
+
 std::vector<std::string> Words(std::string_view text, char separator) {
   std::vector<std::string> words;
   while (!text.empty()) {
@@ -124,7 +135,10 @@ HttpAnswer AnswerPublic(ApiService& service, const HttpRequest& request) {
   for (const PublicRoute& route : kRoutes) {
     auto ids = MatchPath(route.path, request.path);
     if (!ids) continue;
-    if (route.method == method) return route.answer(service, {request, std::move(*ids)});
+    if (route.method == method) {
+      if (!IsForm(request)) return ErrorAnswer(ErrorCode::kNotAForm);
+      return route.answer(service, {request, std::move(*ids)});
+    }
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
   if (allowed.empty()) {

@@ -12,6 +12,7 @@
 #include "server/api/usage_range.h"
 #include "server/api/usage_records.h"
 #include "server/http/form.h"
+#include "server/http/http_send.h"
 
 namespace turnpike {
 namespace {
@@ -40,8 +41,7 @@ bool IsOneOf(std::string_view word, std::initializer_list<std::string_view> word
 
 bool IsWebhookUrl(std::string_view url) {
   const auto is_printable = [](char c) { return c > 0x20 && c < 0x7F; };
-  return (url.starts_with("http://") || url.starts_with("https://")) &&
-         url.size() <= kMaxUrlBytes && std::ranges::all_of(url, is_printable);
+  return url.size() <= kMaxUrlBytes && std::ranges::all_of(url, is_printable) && IsHttpUrl(url);
 }
 
 // ReadTrigger reads a form; the caller adds SIDs and time. It fails with a sentence.
@@ -72,8 +72,9 @@ std::expected<UsageTrigger, std::string> ReadTrigger(const Form& form) {
   if (!IsWebhookUrl(trigger.url)) {
     return std::unexpected("CallbackUrl is an http:// or https:// URL of at most 1024 bytes");
   }
-  if (!ParseDecimal(trigger.value, kAmountDecimals)) {
-    return std::unexpected("TriggerValue is a decimal number, or + and one, from now on");
+  if (const auto value = ParseDecimal(trigger.value, kAmountDecimals); !value || *value < 0) {
+    return std::unexpected(
+        "TriggerValue is a decimal number, 0 or more, or + and one, from now on");
   }
   return trigger;
 }

@@ -1,5 +1,7 @@
 #include "server/api/usage_category.h"
 
+#include "common/accounts/account.h"
+
 namespace turnpike {
 namespace {
 
@@ -30,6 +32,7 @@ std::optional<std::string> RegionOf(std::string_view category) {
   if (category == kAllRegions) return std::string();
   if (!category.starts_with(kPrefix) || category.size() == kPrefix.size()) return std::nullopt;
   std::string_view name = category.substr(kPrefix.size());
+  if (!CheckLabel(name)) return std::nullopt;  // no region of a ledger is called so
   for (const RegionName& row : kNames) {
     if (row.name == name) return std::string(row.region);
   }

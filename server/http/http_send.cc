@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -48,11 +49,22 @@ std::optional<Target> ReadUrl(std::string_view url) {
   const std::string& authority = target.authority;
   const size_t colon = authority.starts_with('[') ? authority.find("]:") : authority.find(':');
   const size_t end = authority.starts_with('[') ? authority.find(']') : colon;
+  if (authority.starts_with('[') && end == std::string::npos) return std::nullopt;
   target.host =
       authority.starts_with('[') ? authority.substr(1, end - 1) : authority.substr(0, end);
   target.port = colon != std::string::npos ? authority.substr(authority.rfind(':') + 1)
                 : target.is_tls            ? "443"
                                            : "80";
+  const auto is_of_host = [](char c) {
+    return c > 0x20 && c < 0x7F && !std::string_view("\\\"<>^`{|}%").contains(c);
+  };
+  int port = 0;
+  const char* const end_of_port = target.port.data() + target.port.size();
+  const auto [read, error] = std::from_chars(target.port.data(), end_of_port, port);
+  const bool is_port = error == std::errc() && read == end_of_port && port > 0 && port < 65536;
+  if (target.host.empty() || !std::ranges::all_of(target.host, is_of_host) || !is_port) {
+    return std::nullopt;
+  }
   return target;
 }
 
@@ -114,6 +126,8 @@ std::expected<int, std::string> Exchange(std::string_view text, Send send, Recei
 }
 
 }  // namespace
+
+bool IsHttpUrl(std::string_view url) { return ReadUrl(url).has_value(); }
 
 std::expected<int, std::string> SendHttp(const HttpSend& message, const MayReach& may_reach,
                                          const std::string& authorities) {

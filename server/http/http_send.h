@@ -4,6 +4,7 @@
 #include <expected>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "common/net/transport_address.h"
 
@@ -20,6 +21,9 @@ struct HttpSend {
 // MayReach says whether an address may be connected with. It is asked for the very address that is
 // then used: a name that resolves differently a moment later changes nothing.
 using MayReach = std::function<bool(const IpAddress&)>;
+
+// IsHttpUrl says whether `url` names a host, and a port if any, that a message could be sent to.
+bool IsHttpUrl(std::string_view url);
 
 // SendHttp sends `message` and returns the status of the answer, whose rest it does not read. An
 // https server's certificate must be of an authority in the PEM file `authorities`, which is read

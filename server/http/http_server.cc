@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,9 @@ constexpr const char* kTimeoutMs = "5000";
 // How long a connection may wait for its next request: it holds a thread meanwhile.
 constexpr const char* kIdleMs = "500";
 constexpr const char* kMaxRequestBytes = "8192";
+// A client that still sends may not see an answer when the connection ends; so much of a body that
+// is too large is taken, and thrown away, for its sake.
+constexpr long long kMaxDiscardedBytes = 16 << 20;
 
 std::string_view StatusText(int status) {
   switch (status) {
@@ -39,8 +43,12 @@ std::string_view StatusText(int status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 411:
+      return "Length Required";
     case 413:
       return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
     case 422:
       return "Unprocessable Content";
     case 429:
@@ -52,18 +60,38 @@ std::string_view StatusText(int status) {
   }
 }
 
-// ReadBody returns the request's body, or nullopt when it is too large.
-std::optional<std::string> ReadBody(mg_connection* connection, const mg_request_info& request,
-                                    size_t max_bytes) {
-  if (request.content_length > static_cast<long long>(max_bytes)) return std::nullopt;
+// IsSound says whether a proxy before this server would see the same message: it has one length at
+// most (RFC 9112 §6.3), and no header more than the library keeps.
+bool IsSound(const mg_request_info& request) {
+  int lengths = 0;
+  for (int i = 0; i < request.num_headers; ++i) {
+    const char* const name = request.http_headers[i].name;
+    if (mg_strcasecmp(name, "Content-Length") == 0) ++lengths;
+    if (mg_strcasecmp(name, "Transfer-Encoding") == 0) ++lengths;
+  }
+  return lengths <= 1 && request.num_headers < MG_MAX_HEADERS;
+}
+
+enum class BodyFault : uint8_t { kTooLarge, kIncomplete };
+
+// ReadBody returns the request's body; one that ends early, or comes too slowly, is incomplete.
+std::expected<std::string, BodyFault> ReadBody(mg_connection* connection,
+                                               const mg_request_info& request, size_t max_bytes) {
+  const long long length = request.content_length;  // -1: it is chunked, or there is none
+  if (length > static_cast<long long>(max_bytes)) return std::unexpected(BodyFault::kTooLarge);
   std::string body;
   std::array<char, 4096> buffer;
   while (body.size() <= max_bytes) {
     const int got = mg_read(connection, buffer.data(), buffer.size());
-    if (got <= 0) return body;
-    body.append(buffer.data(), static_cast<size_t>(got));
+    if (got > 0) {
+      body.append(buffer.data(), static_cast<size_t>(got));
+      continue;
+    }
+    const bool is_whole = got == 0 && (length < 0 || body.size() == static_cast<size_t>(length));
+    return is_whole ? std::expected<std::string, BodyFault>(std::move(body))
+                    : std::unexpected(BodyFault::kIncomplete);
   }
-  return std::nullopt;
+  return std::unexpected(BodyFault::kTooLarge);
 }
 
 // WillKeepAlive foresees what the library does with the connection after the answer.
@@ -91,6 +119,19 @@ struct Site {
   HttpHandler handler;
 };
 
+// Refuse answers and ends the connection: else the library would wait for a body in order to throw
+// it away.
+int Refuse(mg_connection* connection, const HttpAnswer& answer, bool with_body) {
+  mg_disable_connection_keep_alive(connection);
+  Write(connection, answer, with_body, false);
+  return answer.status;
+}
+
+HttpAnswer Unsound(const Site& site, int status) {
+  if (site.options.refuse) return site.options.refuse(status);
+  return {.status = status, .body = "this is no sound request of HTTP/1.1\n"};
+}
+
 // OnRequest answers every request itself: a non-zero result tells civetweb that it is done, so that
 // none of its own handlers (files, CGI, upload) is ever reached.
 int OnRequest(mg_connection* connection) {
@@ -98,6 +139,7 @@ int OnRequest(mg_connection* connection) {
   const Site& site = *static_cast<const Site*>(info->user_data);
   HttpRequest request;
   request.method = info->request_method;
+  const bool wants_body = request.method != "HEAD";
   request.path = info->local_uri_raw != nullptr ? info->local_uri_raw : "";
   request.query = info->query_string != nullptr ? info->query_string : "";
   request.peer = IpAddress::Parse(info->remote_addr).value_or(IpAddress());
@@ -105,21 +147,32 @@ int OnRequest(mg_connection* connection) {
     const char* const value = mg_get_header(connection, name);
     return value != nullptr ? std::string_view(value) : std::string_view();
   };
+  if (!IsSound(*info)) return Refuse(connection, Unsound(site, 400), wants_body);
   if (site.options.gate) {
     if (const auto refusal = site.options.gate(request)) {
-      // Else the library would wait for the body in order to throw it away.
-      mg_disable_connection_keep_alive(connection);
-      Write(connection, *refusal, request.method != "HEAD", false);
-      return refusal->status;
+      return Refuse(connection, *refusal, wants_body);
     }
   }
   auto body = ReadBody(connection, *info, site.options.max_body_bytes);
+  if (!body && body.error() == BodyFault::kIncomplete) {
+    return Refuse(connection, Unsound(site, 400), wants_body);
+  }
   request.body_too_large = !body.has_value();
   if (body) request.body = std::move(*body);
   const HttpAnswer answer = site.handler(request);
+  if (request.body_too_large && info->content_length > kMaxDiscardedBytes) {
+    return Refuse(connection, answer, wants_body);
+  }
   const bool keep_alive = site.options.keep_alive && WillKeepAlive(connection, *info);
-  Write(connection, answer, request.method != "HEAD" && answer.status != 204, keep_alive);
+  Write(connection, answer, wants_body && answer.status != 204, keep_alive);
   return answer.status;
+}
+
+// OnError answers what the library could not read. Its own page repeats bytes of the request.
+int OnError(mg_connection* connection, int status, const char*) {
+  const Site& site = *static_cast<const Site*>(mg_get_user_data(mg_get_context(connection)));
+  Refuse(connection, Unsound(site, status), true);
+  return 0;
 }
 
 // OnLog silences civetweb, which writes to standard error: a client could otherwise fill the log.
@@ -155,6 +208,10 @@ class HttpServer::Impl {
         "enable_keep_alive", site_.options.keep_alive ? "yes" : "no",
         "keep_alive_timeout_ms", kIdleMs,
         "tcp_nodelay", "1",
+        // Paths are compared as they were sent.
+        "decode_url", "no",
+        // A request may name this server in full (RFC 9112 §3.2.2), by whatever name.
+        "enable_auth_domain_check", "no",
         // Empty: no answer of the library's own to a CORS preflight.
         "access_control_allow_origin", "",
         "access_control_allow_methods", "",
@@ -164,6 +221,7 @@ class HttpServer::Impl {
     // clang-format on
     mg_callbacks callbacks{};
     callbacks.begin_request = OnRequest;
+    callbacks.http_error = OnError;
     callbacks.log_message = OnLog;
     callbacks.log_access = OnLog;
     const SignalsBlocked blocked;

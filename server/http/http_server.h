@@ -43,17 +43,23 @@ using HttpHandler = std::function<HttpAnswer(const HttpRequest& request)>;
 // not wanted, or comes slowly, then keeps no thread.
 using HttpGate = std::function<std::optional<HttpAnswer>(const HttpRequest& request)>;
 
+// HttpRefuse makes the answer to what is no sound HTTP/1.1, or breaks off; `status` is 400 or
+// above.
+using HttpRefuse = std::function<HttpAnswer(int status)>;
+
 struct HttpOptions {
   std::string name = "the endpoint";  // in errors
   TransportAddress address;           // port 0 picks a free one
   int threads = 2;                    // requests, and kept connections, at a time
   bool keep_alive = false;            // whether a connection takes more than one request
   size_t max_body_bytes = 65536;
-  HttpGate gate = {};  // empty: every body is read
+  HttpGate gate = {};      // empty: every body is read
+  HttpRefuse refuse = {};  // empty: a sentence
 };
 
 // HttpServer answers HTTP without TLS from threads of its own, which take no signals. It serves no
-// file and answers nothing by itself, but a 400 to what is no HTTP.
+// file and answers nothing by itself; what is no HTTP at all, or has two lengths, gets
+// HttpRefuse's.
 class HttpServer {
  public:
   // Start listens. It fails with a sentence when the address is taken, is not this host's, or is

@@ -39,7 +39,10 @@ TEST_CASE("accounts and labels are what usernames can carry") {
   CHECK_FALSE(CheckAccountName(""));
   CHECK_FALSE(CheckAccountName("a:b"));
   CHECK(CheckLabel("a:b"));
+  CHECK(CheckLabel("caf\xC3\xA9 \\ \xF0\x9F\x93\x9E"));
   CHECK_FALSE(CheckLabel("a\r\nb"));
+  CHECK_FALSE(CheckLabel("\xFF"));          // no UTF-8: JSON could not give it back
+  CHECK_FALSE(CheckLabel("\xE2\x80\xAE"));  // U+202E, which turns around what follows
   CHECK_FALSE(CheckLabel(std::string(129, 'x')));
 }
 

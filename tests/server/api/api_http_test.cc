@@ -73,6 +73,24 @@ TEST_CASE("errors have code, message, more_info and status") {
   CHECK(StatusOf(large) == 413);
 }
 
+TEST_CASE(
+    "RFC 9112 §6.3: what could be read in two ways, or is no HTTP, is refused in that shape") {
+  const std::string post = "POST /turn HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  for (const std::string& request :
+       {post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        post + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+        std::string("GET / X-Evil: 1\r\n\r\n")}) {
+    const std::string response = Exchange(TheServer(), request);
+    CHECK(StatusOf(response) == 400);
+    CHECK(json::parse(BodyOf(response)).at("code") == 20400);
+    CHECK_FALSE(response.contains("Evil"));
+  }
+  CHECK(StatusOf(Request(TheServer(), "POST", "/turn",
+                         "Connection: close\r\nContent-Length: 1000000000000\r\n")) == 413);
+  CHECK(StatusOf(GetOnce("/v1/edges%00")) == 404);
+}
+
 TEST_CASE("a connection takes one request after the other") {
   const std::string request = "GET /v1/errors HTTP/1.1\r\nHost: x\r\n";
   const std::string both =

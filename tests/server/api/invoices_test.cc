@@ -37,6 +37,8 @@ TEST_CASE("an account's invoice, its own alone") {
   CHECK(idle.status == 200);
   CHECK_FALSE(idle.body.contains("acme"));
   CheckError(api.AsAcme("GET", "/Invoices/2026-13.html"), 400, 20001);
+  CheckError(api.AsAcme("GET", "/Invoices/9999-12.html"), 404, 20404);  // has not begun
+  CheckError(api.AsAcme("GET", "/Invoices/1970-01.html"), 404, 20404);  // before the rates
   CheckError(api.AsAcme("GET", "/Invoices/%2e%2e.html"), 400, 20001);
 }
 

@@ -85,9 +85,19 @@ TEST_CASE("what cannot stand in a username is refused and not repeated") {
         std::to_string(kNowSeconds + 86400) + ":acme:'; DROP TABLE account;--");
 }
 
-TEST_CASE("a label that is no UTF-8 still makes JSON") {
+TEST_CASE("a body that is no form is refused, lest its Ttl pass for none") {
   ApiWorld world;
-  CHECK(JsonOf(world.AsAcme("POST", "/Tokens.json", "Label=%FF")).contains("username"));
+  ApiWorld::Headers headers = ApiWorld::Basic(kAcmeSid, "acme-token");
+  const auto status = [&](const char* type) {
+    headers["Content-Type"] = type;
+    return world
+        .Send("POST", "/2010-04-01/Accounts/" + kAcmeSid + "/Tokens.json", "Ttl=60", headers)
+        .status;
+  };
+  CHECK(status("application/json") == 415);
+  CHECK(status("application/x-www-form-urlencodedx") == 415);
+  CHECK(status("Application/X-WWW-Form-Urlencoded;charset=utf-8") == 201);
+  CHECK(status("") == 201);
 }
 
 TEST_CASE("a server without secrets mints nothing") {

@@ -87,10 +87,12 @@ TEST_CASE("a trigger is field for field what the hosted services answer") {
 
 TEST_CASE("what cannot be a trigger is refused") {
   TriggerBooks books;
-  for (const char* more : {"&TriggerValue=x", "&TriggerValue=", "&TriggerBy=minutes",
-                           "&Recurring=hourly", "&UsageCategory=calls", "&CallbackMethod=PUT",
-                           "&CallbackUrl=x", "&CallbackUrl=ftp%3A%2F%2Fx",
-                           "&CallbackUrl=http%3A%2F%2Fx%2F%0D%0AX-Evil%3A1", "&FriendlyName=%0A"}) {
+  for (const char* more :
+       {"&TriggerValue=x", "&TriggerValue=", "&TriggerBy=minutes", "&Recurring=hourly",
+        "&UsageCategory=calls", "&CallbackMethod=PUT", "&CallbackUrl=x",
+        "&CallbackUrl=ftp%3A%2F%2Fx", "&CallbackUrl=http%3A%2F%2Fx%2F%0D%0AX-Evil%3A1",
+        "&FriendlyName=%0A", "&FriendlyName=%FF", "&TriggerValue=-1",
+        "&CallbackUrl=https%3A%2F%2Fme%40x%2F", "&UsageCategory=turnmegabytes-%00"}) {
     CAPTURE(std::string(more));
     CheckError(books.Create(more), 400, 20001);
   }

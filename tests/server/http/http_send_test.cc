@@ -66,10 +66,14 @@ TEST_CASE("nothing goes over TLS to whom nobody vouches for") {
 
 TEST_CASE("what cannot be sent is a sentence") {
   for (const char* url :
-       {"ftp://x/", "https://", "http://", "http:///x", "http://user@x/", "x", "http://[::1/"}) {
+       {"ftp://x/", "https://", "http://", "http:///x", "http://user@x/", "x", "http://[::1/",
+        "http://x:0/", "http://x:65536/", "http://x:y/", "http://x\\y/", "http://x y/"}) {
     CAPTURE(std::string(url));
+    CHECK_FALSE(IsHttpUrl(url));
     CHECK_FALSE(Send({url, "GET", "", ""}, [](const IpAddress&) { return false; }));
   }
+  CHECK(IsHttpUrl("https://hook.example.com:8443/a?b"));
+  CHECK(IsHttpUrl("http://[2001:db8::1]/"));
   CHECK(Send({"http://127.0.0.1:1/", "GET", "", ""}, Everywhere).error().contains("connect"));
 }
 
