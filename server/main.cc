@@ -49,6 +49,7 @@ void PrintSummary(const std::string& path, const config::Config& config) {
 int Serve(const std::string& path, const config::Config& config) {
   ConfigureLog(config.log.level, config.log.format);
   BlockSignals();
+  ReturnLargeBuffers();
   if (!config.hardening.core_dumps) DisableCoreDumps();
   RaiseDescriptorLimit();
   const ServiceManager manager = ServiceManager::FromEnvironment();

@@ -1,6 +1,7 @@
 #include "common/metering/ledger_writer.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -35,6 +36,11 @@ Sums ReadSums(const Statement& row, int first_column) {
   return sums;
 }
 
+uint64_t DroppedPackets(const SlotSnapshot& snapshot) {
+  return std::accumulate(snapshot.dropped_packets.begin(), snapshot.dropped_packets.end(),
+                         uint64_t{0});
+}
+
 void AddTo(Sums& sums, const Sums& more) {
   for (size_t i = 0; i < sums.size(); ++i) sums[i] += more[i];
 }
@@ -64,8 +70,11 @@ LedgerWriter::LedgerWriter(std::unique_ptr<Database> database)
       set_part_(*database_, "REPLACE INTO usage_part VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
       add_bucket_(*database_, GrowTotals("usage_bucket", 5, {"sessions"})),
       add_total_(*database_, GrowColumns("usage_total", 2, std::span(kTotalsColumns).first(2))),
-      find_drops_(*database_, "SELECT reason, packets FROM session_drop WHERE session = ?"),
-      set_drop_(*database_, "INSERT OR REPLACE INTO session_drop VALUES (?, ?, ?)"),
+      find_drops_(*database_,
+                  "SELECT coalesce(sum(packets), 0) FROM session_drop WHERE session = ?"),
+      set_drop_(*database_,
+                "INSERT INTO session_drop VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "packets = max(packets, excluded.packets)"),
       set_meta_(*database_,
                 "UPDATE meta SET as_of = ?1, created = coalesce(created, ?1), state = ?2") {
   sqlite3_wal_hook(
@@ -90,7 +99,7 @@ bool LedgerWriter::HasAll(const SlotSnapshot& snapshot) const {
   if (snapshot.slot.value() >= known_.size()) return false;
   const Known& known = known_[snapshot.slot.value()];
   return known.valid && known.id == snapshot.id && known.ended == snapshot.closed &&
-         known.sums == ToSums(snapshot.totals) && known.drops == snapshot.dropped_packets;
+         known.sums == ToSums(snapshot.totals) && known.dropped_packets == DroppedPackets(snapshot);
 }
 
 void LedgerWriter::Store(const SlotFile& slots, const SlotSnapshot& snapshot) {
@@ -150,14 +159,9 @@ void LedgerWriter::Load(Known& known, const SessionInfo& info, const LedgerIdent
     known.ended = find_session_.Int(1) != 0;
     known.sums = ReadSums(find_session_, 2);
     find_session_.Step();
-    find_drops_.Bind(known.session);
-    while (find_drops_.Step()) {
-      for (size_t i = 0; i < kDropReasonCount; ++i) {
-        if (find_drops_.Bytes(0) == DropReasonName(static_cast<DropReason>(i))) {
-          known.drops[i] = find_drops_.Total(1);
-        }
-      }
-    }
+    find_drops_.Bind(known.session).Step();
+    known.dropped_packets = find_drops_.Total(0);
+    find_drops_.Step();
     return;
   }
   const std::string client = info.client.ToString();
@@ -173,12 +177,14 @@ void LedgerWriter::Load(Known& known, const SessionInfo& info, const LedgerIdent
 }
 
 void LedgerWriter::StoreDrops(Known& known, const SlotSnapshot& snapshot) {
+  const uint64_t dropped = DroppedPackets(snapshot);
+  if (dropped <= known.dropped_packets) return;
+  known.dropped_packets = dropped;
   for (size_t i = 0; i < kDropReasonCount; ++i) {
     const uint64_t packets = snapshot.dropped_packets[i];
-    if (packets <= known.drops[i]) continue;
+    if (packets == 0) continue;
     set_drop_.Bind(known.session, SqlText{DropReasonName(static_cast<DropReason>(i))}, packets)
         .Run();
-    known.drops[i] = packets;
   }
 }
 

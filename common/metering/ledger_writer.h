@@ -85,17 +85,17 @@ class LedgerWriter {
 
   // Known is what is stored of the session that has a slot.
   struct Known {
-    bool valid = false;
     SessionId id{};
     int64_t session = 0;
-    bool ended = false;
     Sums sums{};
     // What its part in `bucket` holds: rows are written whole, which costs SQLite half of adding.
-    BucketIndex bucket{0};
     Sums part{};
-    bool is_new = false;  // this connection inserted it, and wrote each part later than the last
-    std::array<uint64_t, kDropReasonCount> drops{};
+    uint64_t dropped_packets = 0;  // of all reasons: each only grows
     Group group;
+    BucketIndex bucket{0};
+    bool valid = false;
+    bool ended = false;
+    bool is_new = false;  // this connection inserted it, and wrote each part later than the last
   };
 
   void LoadTotals();
