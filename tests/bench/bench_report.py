@@ -11,6 +11,7 @@ from bench_runs import CHURN, FIXED, GENERATOR_PPS, Sample
 REFERENCE = "coturn"
 OWN = "turnpiked"
 FLOOR = "forwarder"
+UNMETERED = "unmetered"
 
 # The most CPU that turnpiked may use per relayed packet, coturn's in the same run being 1.
 CPU_GOALS = {
@@ -26,6 +27,7 @@ FLOOR_GOAL = 1.15  # CPU per packet, the bare forwarder's being 1
 LATENCY_GOAL = 1.00  # p99 at the fixed rate, coturn's being 1
 CHURN_GOAL = 2.00  # allocations per second, coturn's being 1
 MEMORY_GOAL = 2048  # bytes per idle allocation
+METERING_GOAL = 1.02  # CPU per packet with metering, that of a build without being 1
 GENERATOR_GOAL = 0.60  # the generator's CPU per packet, the server's being 1
 
 Results = dict[Cell, dict[str, list[Sample]]]
@@ -68,7 +70,7 @@ def cells_of(results: Results, kind: str) -> list[Cell]:
 
 def cpu_table(results: Results, kind: str, servers: Sequence[str]) -> str:
     rows = []
-    others = [s for s in servers if s not in (REFERENCE, OWN, FLOOR)]
+    others = [s for s in servers if s not in (REFERENCE, OWN, FLOOR, UNMETERED)]
     for cell in cells_of(results, kind):
         goal = CPU_GOALS.get((kind, cell.transport, cell.size), {}).get(cell.sessions)
         to_coturn = ratio(results, cell, OWN, REFERENCE, "cpu_us")
@@ -84,6 +86,17 @@ def cpu_table(results: Results, kind: str, servers: Sequence[str]) -> str:
     header = ["cell", "coturn µs", "turnpiked µs", "forwarder µs", "to coturn", "goal", "",
               "to forwarder", f"≤ {FLOOR_GOAL}", "packets a send"]
     return table(header + [f"{s} to turnpiked" for s in others], rows)
+
+
+def metering_table(results: Results) -> str:
+    rows = []
+    for cell in cells_of(results, "saturated"):
+        reached = ratio(results, cell, OWN, UNMETERED, "cpu_us")
+        row = [cell.title()]
+        row += [shown(median(values(results, cell, s, "cpu_us")), "{:.3f}")
+                for s in (OWN, UNMETERED)]
+        rows.append(row + [shown(reached, "{:.3f}"), verdict(reached, METERING_GOAL)])
+    return table(["cell", "turnpiked µs", "unmetered µs", "ratio", f"≤ {METERING_GOAL}"], rows)
 
 
 def compared_table(results: Results, kind: str, name: str, unit: str, form: str,
@@ -172,6 +185,9 @@ def report(results: Results, servers: Sequence[str], preamble: str,
     for kind, title, make in sections:
         if cells_of(results, kind):
             parts.append(f"## {title}\n\n{make()}")
+    if UNMETERED in servers and cells_of(results, "saturated"):
+        parts.append("## CPU per relayed packet with metering and without\n\n" +
+                     metering_table(results))
     if profiles:
         parts.append("## Where turnpiked's time goes in cells that missed their goal\n")
         parts += profiles
