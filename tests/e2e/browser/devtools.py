@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -30,9 +31,11 @@ class Page:
         self._rest = b""
         self._session: str | None = None
         self.problems: list[str] = []
-        launch.start(ctx, "chromium", "about:blank", address, authority,
-                     pipe=(to_browser, from_browser))
-        for fd in (to_browser, from_browser):
+        # Its ends must be none of those two descriptors before they are moved there.
+        ends = (fcntl.fcntl(to_browser, fcntl.F_DUPFD_CLOEXEC, 10),
+                fcntl.fcntl(from_browser, fcntl.F_DUPFD_CLOEXEC, 10))
+        launch.start(ctx, "chromium", "about:blank", address, authority, pipe=ends)
+        for fd in (to_browser, from_browser, *ends):
             os.close(fd)
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._call("Target.attachToTarget", targetId=target,
