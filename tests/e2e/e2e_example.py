@@ -37,8 +37,10 @@ def run(ctx: Context) -> None:
                 "received: Hello through the relay", "the page")
     rows = wait_for(lambda: usage.sessions(ctx, server), 20, "the sessions")
     check_equal({(row["account"], row["label"]) for row in rows}, {("acme", "example")}, "who pays")
-    check(account["auth_token"] not in back_end.stdout() + back_end.stderr(), "the token is printed")
+    printed = back_end.stdout() + back_end.stderr()
+    check(account["auth_token"] not in printed, "the token is printed")
     answer = page.evaluate("fetch('/token').then((r) => r.text())")
     check(account["auth_token"] not in answer, "a browser sees the token")
-    check_equal([each for each in page.problems if "favicon" not in each], [], "errors in the page")
+    problems = [each for each in page.problems if "favicon" not in each]
+    check_equal(problems, [], "errors in the page")
     server.stop()
