@@ -55,7 +55,7 @@ constexpr Key Value(std::string_view name, std::string_view doc, std::string_vie
           .copy = kCopy<kMember>};
 }
 
-inline void AppendTo(IpSet& set, IpRange range) { set.Add(range); }
+inline void AppendTo(IpSet& set, const IpRange& range) { set.Add(range); }
 template <typename T>
 void AppendTo(std::vector<T>& list, T value) {
   list.push_back(std::move(value));

@@ -94,7 +94,7 @@ class Rater {
     size_t group = 0;
   };
 
-  void Fail(std::string what) {
+  void Fail(const std::string& what) {
     if (error_.empty()) {
       error_ = "cannot rate " + EscapeText(invoice_.account) + " in " + period_.name + ": " + what;
     }

@@ -98,6 +98,7 @@ class UvPoll {
       uv_poll_start(handle, UV_READABLE, &OnPoll<Owner>);
       // A queue that nobody reads would wake the loop for ever.
       if constexpr (requires(Owner& owner) { owner.OnErrorQueued(); }) {
+        // cppcheck-suppress nullPointerRedundantCheck ; the call is what may clear it
         static_cast<Owner*>(handle->data)->OnErrorQueued();
         if (handle->data == nullptr) return;  // what the error caused has closed the handle
       }

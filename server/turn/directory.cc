@@ -213,6 +213,7 @@ std::optional<OfferedStream> Directory::TakeOffer(ConnectionId id) {
   const std::lock_guard lock(mutex_);
   const auto node = offers_.extract(id);
   if (node.empty()) return std::nullopt;
+  // cppcheck-suppress returnStdMoveLocal ; an optional is made of it, so nothing could be elided
   return std::move(node.mapped());
 }
 

@@ -12,8 +12,9 @@ namespace {
 
 // MethodSlot is a method's place in TurnStats::messages.
 size_t MethodSlot(Method method) {
+  constexpr size_t kSlots = std::tuple_size_v<decltype(TurnStats::messages)>;
   const auto value = static_cast<size_t>(method);
-  return value < std::tuple_size_v<decltype(TurnStats::messages)> ? value : 0;
+  return value < kSlots ? value : 0;
 }
 
 // IsRequestMethod says whether requests of `method` are served.
