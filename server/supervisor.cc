@@ -26,6 +26,7 @@ void Supervisor::Run() {
     KeepWatchdogQuiet(now);
     if (now >= next_look_) {
       app_.ReloadChangedCertificate();
+      heap_.GiveBack();
       next_look_ = now + kLookInterval;
     }
     if (app_.draining() && FollowDrain(now)) break;

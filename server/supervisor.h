@@ -5,6 +5,7 @@
 
 #include "common/base/time.h"
 #include "server/app.h"
+#include "server/heap.h"
 #include "server/io/service_manager.h"
 
 namespace turnpike {
@@ -31,7 +32,8 @@ class Supervisor {
 
   App& app_;
   const ServiceManager& manager_;
-  MonoTime next_look_ = MonoTime::min();  // at the certificate's files
+  MonoTime next_look_ = MonoTime::min();  // at the certificate's files, and at memory
+  Heap heap_;
   std::optional<MonoTime> last_sign_of_life_;
   std::optional<MonoTime> last_report_;
   uint64_t reported_sessions_ = 0;

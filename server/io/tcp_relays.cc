@@ -11,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "server/io/connection_limits.h"
+#include "server/io/descriptor_reserve.h"
 #include "server/io/sockaddr.h"
 #include "server/io/tcp_socket.h"
 
@@ -43,7 +44,11 @@ std::expected<void, OpenError> TcpRelays::Open(RelayId relay, const TransportAdd
   // the sockets of Connect, which Linux allows next to a listener only by SO_REUSEPORT.
   auto fd = OpenTcpSocket(bind, false);
   last_errno_ = fd ? 0 : fd.error();
-  if (fd && listen(fd->get(), kBacklog) != 0) last_errno_ = errno;
+  if (fd && IsReserved(fd->get())) {
+    last_errno_ = EMFILE;
+  } else if (fd && listen(fd->get(), kBacklog) != 0) {
+    last_errno_ = errno;
+  }
   if (last_errno_ != 0) {
     return std::unexpected(last_errno_ == EADDRINUSE ? OpenError::kPortInUse
                                                      : OpenError::kNoResource);
@@ -75,6 +80,7 @@ void TcpRelays::Accept(Listener& listener) {
       if (accepted.error() != EAGAIN) Pause(listener, accepted.error());
       return;
     }
+    if (IsReserved(accepted->fd.get())) return Pause(listener, EMFILE);
     const auto stream = host_.OnPeerAccepted(listener.relay, PeerAddress(accepted->from));
     if (!stream) continue;  // closed by going out of scope
     TuneConnection(accepted->fd.get());
@@ -135,6 +141,7 @@ std::expected<std::unique_ptr<TcpRelays::Peer>, int> TcpRelays::Begin(PeerStream
                                                                       const TransportAddress& to) {
   auto fd = OpenTcpSocket(from, true);
   if (!fd) return std::unexpected(fd.error());
+  if (IsReserved(fd->get())) return std::unexpected(EMFILE);
   TuneConnection(fd->get());
   SocketAddress address;
   const socklen_t size = ToSocketAddress(to, address);

@@ -11,6 +11,12 @@
 namespace turnpike {
 namespace {
 
+// What may wait in the kernel unsent. Without this bound a client that does not read makes the
+// kernel keep net.ipv4.tcp_wmem's 4 MB, and a few hundred of them use up the TCP memory of the
+// whole host. It is some milliseconds of a gigabit: what is on its way, unacknowledged, does not
+// count.
+constexpr int kMostUnsent = 128 << 10;
+
 void SetOption(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof(value));
 }
@@ -65,6 +71,7 @@ std::expected<AcceptedTcp, int> AcceptTcp(int listener) {
 
 void TuneConnection(int fd) {
   SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  SetOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMostUnsent);
   SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
   SetOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 15);

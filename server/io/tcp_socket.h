@@ -29,7 +29,8 @@ struct AcceptedTcp {
 // waits, anything else when this host has no means for one.
 std::expected<AcceptedTcp, int> AcceptTcp(int listener);
 
-// TuneConnection makes messages leave at once, and a remote end that vanished be noticed.
+// TuneConnection makes messages leave at once, and a remote end that vanished be noticed, and
+// bounds what the kernel keeps for one that does not read: no more can be written then (EAGAIN).
 void TuneConnection(int fd);
 
 // OwnAddress returns what `fd` is bound to.

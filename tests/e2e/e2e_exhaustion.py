@@ -10,6 +10,7 @@ from e2e_streams import listeners
 from echo_peer import EchoPeer
 from harness import Context, check, check_equal, free_port, wait_for
 from server import Server
+from tcp_turn_client import TcpTurnClient
 from traffic import Call
 from turn_client import TurnClient
 
@@ -35,13 +36,22 @@ def ports(ctx: Context, peer: EchoPeer, first: int) -> None:
 
 
 def descriptors(ctx: Context, peer: EchoPeer) -> None:
-    """One descriptor an allocation, one a connection; the ledger keeps its own."""
+    """One descriptor an allocation, one a connection, also to a peer; the ledger keeps its own."""
     server = Server(ctx, "descriptors", metering={"checkpoint": "100ms"})
     tcp = listeners()[0]
     server.config["listen"].append(tcp)
     server.prefix = ["prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"]
     server.start()
+    listener = socket.create_server(("127.0.0.1", 0))
+    data = TcpTurnClient(server, b"bob", b"hunter2")
+    data.allocate()
+    data.permit(listener.getsockname())
     calls = until_508(server, peer, DESCRIPTORS)
+    check_equal(data.try_connect_peer(listener.getsockname()).error, 447,
+                "Connect when no descriptor is left (RFC 6062 §5.2)")
+    with socket.create_connection(data.relayed) as caller:
+        caller.settimeout(10)
+        check_equal(caller.recv(1), b"", "what a peer gets that connects then")
     # Connections meet the same limit: they are closed, and the listener pauses rather than spins.
     refused = [socket.create_connection(("127.0.0.1", tcp["port"])) for _ in range(2)]
     wait_for(lambda: prometheus.total(prometheus.scrape(server), "turn_accept_pauses_total") > 0,
@@ -53,6 +63,10 @@ def descriptors(ctx: Context, peer: EchoPeer) -> None:
     wait_for(lambda: answers(tcp["port"]), 20, "an answer over TCP when there are descriptors again")
     for connection in refused:
         connection.close()
+    check(data.connect_peer(listener.getsockname()) != b"", "no connection to a peer again")
+    data.release()
+    data.socket.close()
+    listener.close()
     go_on(server, peer, calls[10:])
     finish(ctx, server, calls)
 

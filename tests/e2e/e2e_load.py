@@ -9,17 +9,13 @@ import xml.etree.ElementTree as ElementTree
 
 from e2e_streams import certificate
 from harness import Context, check, check_equal, free_port, wait_for
+from honest import listen_as_load_expects, load_arguments
 from server import SECRET, Server
 
 
 def run(ctx: Context) -> None:
-    address = "127.0.0.1"
-    server = Server(ctx, tls=certificate(ctx), listen=[
-        {"transport": transport, "address": address, "port": free_port()}
-        for transport in ("udp", "tcp", "tls", "dtls")])
-    # UDP and TCP share a port, and so do TLS and DTLS, as the command expects.
-    server.config["listen"][1]["port"] = server.config["listen"][0]["port"]
-    server.config["listen"][3]["port"] = server.config["listen"][2]["port"]
+    server = Server(ctx, tls=certificate(ctx))
+    listen_as_load_expects(server)
     server.start()
     exact(ctx, server)
     directions(ctx, server)
@@ -30,15 +26,10 @@ def run(ctx: Context) -> None:
     dies(ctx, server)
 
 
-def arguments(server: Server, *more: str) -> list[str]:
-    return ["load", "--server", f"127.0.0.1:{server.listener_port('udp')}",
-            "--tls-port", str(server.listener_port("tls")), *more]
-
-
 def exact(ctx: Context, server: Server) -> None:
     """The four transports at once; every output; the ledger and the metrics to the byte."""
     files = {name: ctx.directory / f"load.{name}" for name in ("json", "hdr", "html", "junit")}
-    ctx.cli(*arguments(
+    ctx.cli(*load_arguments(
         server, "--secret", SECRET, "--account", "acme", "--sessions", str(ctx.scaled(200, 20)),
         "--pps", str(ctx.scaled(2000, 100)), "--duration", "3s", "--threads", "2",
         "--transport", "udp=2,tcp=1,tls=1,dtls=1", "--assert-billing", "--ledger", str(server.state),
@@ -62,7 +53,7 @@ def exact(ctx: Context, server: Server) -> None:
 def directions(ctx: Context, server: Server) -> None:
     """Each direction counts where it should, with Send and Data as well."""
     for direction, up, down in (("up", True, False), ("down", False, True), ("duplex", True, True)):
-        done = ctx.cli(*arguments(
+        done = ctx.cli(*load_arguments(
             server, "--secret", SECRET, "--sessions", "6", "--pps", "300", "--duration", "1s",
             "--transport", "udp,tcp,tls,dtls", "--mode", "send", "--direction", direction, "--json", "-",
             "--assert-billing", "--ledger", str(server.state)))
@@ -73,7 +64,7 @@ def directions(ctx: Context, server: Server) -> None:
 
 def churn(ctx: Context, server: Server) -> None:
     """Sessions that come and go are all in the ledger, each once."""
-    done = ctx.cli(*arguments(
+    done = ctx.cli(*load_arguments(
         server, "--secret", SECRET, "--sessions", "20", "--profile", "opus", "--ramp", "500ms",
         "--duration", "3s", "--churn", "20", "--settle", "200ms", "--json", "-",
         "--assert-billing", "--ledger", str(server.state)))
@@ -85,7 +76,7 @@ def churn(ctx: Context, server: Server) -> None:
 def hostile(ctx: Context, server: Server) -> None:
     """Each kind of hostile clients says what it did and what came of it; the server lives on."""
     def run_kind(kind: str, *more: str) -> dict[str, dict[str, int]]:
-        done = ctx.cli(*arguments(
+        done = ctx.cli(*load_arguments(
             server, "--secret", SECRET, "--sessions", "4", "--pps", "200", "--duration", "1s",
             "--hostile", kind, "--json", "-", *more))
         result: dict[str, dict[str, int]] = json.loads(done.stdout)
@@ -107,8 +98,8 @@ def refused(ctx: Context, server: Server) -> None:
     short = ["--sessions", "2", "--duration", "1s", "--patience", "2s"]
     closed = free_port()
     for more, sentence in (
-            (arguments(server, "--secret", "wrong", *short), b"wrong user or password"),
-            (arguments(server, "--secret", SECRET, "--peer-address", "10.255.255.254", *short),
+            (load_arguments(server, "--secret", "wrong", *short), b"wrong user or password"),
+            (load_arguments(server, "--secret", SECRET, "--peer-address", "10.255.255.254", *short),
              b"cannot bind to 10.255.255.254"),
             (["load", "--server", f"127.0.0.1:{closed}", "--secret", SECRET, *short],
              b"nobody listens on"),
@@ -118,12 +109,12 @@ def refused(ctx: Context, server: Server) -> None:
              b"cannot find the host"),
             (["load", "--server", "127.0.0.1", "--tls-port", str(closed), "--secret", SECRET,
               "--transport", "dtls", *short], b"over dtls (ICMP port unreachable)"),
-            (arguments(server, "--secret", SECRET, "--transport", "sctp", *short),
+            (load_arguments(server, "--secret", SECRET, "--transport", "sctp", *short),
              b"use udp, tcp, tls or dtls"),
-            (arguments(server, "--secret", SECRET, "--hostile", "rude", *short), b"bad-auth"),
-            (arguments(server, *short), b"who logs in?"),
-            (arguments(server, "--secret", SECRET, "--threshold", "p99", *short), b"p99<5ms"),
-            (arguments(server, "--secret", SECRET, "--threshold", "p50<1us", *short),
+            (load_arguments(server, "--secret", SECRET, "--hostile", "rude", *short), b"bad-auth"),
+            (load_arguments(server, *short), b"who logs in?"),
+            (load_arguments(server, "--secret", SECRET, "--threshold", "p99", *short), b"p99<5ms"),
+            (load_arguments(server, "--secret", SECRET, "--threshold", "p50<1us", *short),
              b"a threshold was not met")):
         done = ctx.cli(*more, status=1)
         check(sentence in done.stdout + done.stderr,
@@ -132,7 +123,7 @@ def refused(ctx: Context, server: Server) -> None:
 
 def interrupted(ctx: Context, server: Server) -> None:
     """^C prints what was measured so far and gives the allocations back."""
-    process = ctx.spawn([ctx.turnpike, *arguments(
+    process = ctx.spawn([ctx.turnpike, *load_arguments(
         server, "--secret", SECRET, "--sessions", "10", "--duration", "60s")], "interrupted")
     wait_for(lambda: " 10 " in " ".join(live(server)), 20, "10 allocations")
     process.popen.send_signal(signal.SIGINT)
@@ -152,7 +143,7 @@ def live(server: Server) -> list[str]:
 def dies(ctx: Context, server: Server) -> None:
     """A server that is killed under load ends the run, with an error, for each transport."""
     for transport in ("udp", "tcp"):
-        process = ctx.spawn([ctx.turnpike, *arguments(
+        process = ctx.spawn([ctx.turnpike, *load_arguments(
             server, "--secret", SECRET, "--sessions", "5", "--duration", "60s",
             "--transport", transport)], f"dies-{transport}")
         wait_for(lambda: " 5 " in " ".join(live(server)), 20, "5 allocations")

@@ -35,11 +35,14 @@ class TcpTurnClient(TurnClient):
 
     def connect_peer(self, peer: Address) -> bytes:
         """Answers the CONNECTION-ID."""
-        request = Message(stun.CONNECT, stun.REQUEST)
-        request.add_address(stun.XOR_PEER_ADDRESS, peer)
-        answer = self.ask_authenticated(request)
+        answer = self.try_connect_peer(peer)
         check_equal(answer.error, 0, "Connect: error")
         return answer.get(stun.CONNECTION_ID) or b""
+
+    def try_connect_peer(self, peer: Address) -> Message:
+        request = Message(stun.CONNECT, stun.REQUEST)
+        request.add_address(stun.XOR_PEER_ADDRESS, peer)
+        return self.ask_authenticated(request)
 
     def await_attempt(self, seconds: float = 10) -> tuple[Address, bytes]:
         """Waits for a ConnectionAttempt; answers the peer and the CONNECTION-ID."""
