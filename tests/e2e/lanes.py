@@ -10,15 +10,16 @@ LANES = 2
 _WORDS = ("ok", "SKIP", "STALL", "FAIL")
 
 
-def run(argv: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Runs `argv` with each of the names, LANES at a time, prints what a run prints about its test,
-    and returns the tests' words. Needs root."""
-    waiting = list(reversed(names))
+def run(argv: Sequence[str], names: Sequence[str], long: Sequence[str] = ()) -> list[str]:
+    """Runs `argv` with each of the names, LANES at a time, and beside them those of `long`, each of
+    which mostly waits. Prints what a run prints about its test, and returns the tests' words. Needs
+    root."""
+    queues = [[name] for name in long] + [list(reversed(names))] * LANES
     results: list[str] = []
     running: set[subprocess.Popen[str]] = set()
     lock = threading.Lock()
 
-    def lane() -> None:
+    def lane(waiting: list[str]) -> None:
         while True:
             with lock:
                 if not waiting:
@@ -36,7 +37,7 @@ def run(argv: Sequence[str], names: Sequence[str]) -> list[str]:
                 words = [line.split()[0] for line in lines if line.startswith(_WORDS)]
                 results.append(words[-1] if words and process.returncode in (0, 1) else "FAIL")
 
-    threads = [threading.Thread(target=lane, daemon=True) for _ in range(LANES)]
+    threads = [threading.Thread(target=lane, args=(queue,), daemon=True) for queue in queues]
     for thread in threads:
         thread.start()
     try:
@@ -44,7 +45,8 @@ def run(argv: Sequence[str], names: Sequence[str]) -> list[str]:
             thread.join()
     except KeyboardInterrupt:
         with lock:
-            waiting.clear()
+            for queue in queues:
+                queue.clear()
             for process in running:
                 process.terminate()
         for thread in threads:

@@ -62,10 +62,11 @@ def run_once(prefix: str, name: str, build: Path, scale: float) -> str:
 
 
 def main(argv: list[str], prefix: str, tests: Sequence[str], default: Sequence[str],
-         sociable: Sequence[str] = ()) -> int:
+         sociable: Sequence[str] = (), long: Sequence[str] = ()) -> int:
     """Runs the tests that `argv` names, of `tests` in modules PREFIX_NAME; without any, `default`.
 
-    Several of them run side by side if `sociable`, before the others. Returns the exit status.
+    Several of them run side by side if `sociable`, before the others, and those that are `long` beside
+    them. Returns the exit status.
     """
     if len(argv) < 2:
         print(f"usage: {argv[0]} BUILD_DIR [TEST | -TEST]...\ntests: {' '.join(tests)}",
@@ -88,10 +89,12 @@ def main(argv: list[str], prefix: str, tests: Sequence[str], default: Sequence[s
         signal.signal(number, signal.default_int_handler)
     scale = float(os.environ.get("TURNPIKE_E2E_SCALE", "1"))
     # A single test is what a lane runs, or what somebody wants to watch.
-    together = [name for name in names if name in sociable] if len(names) > 1 else []
-    alone = [name for name in names if name not in together]
+    several = len(names) > 1
+    together = [name for name in names if several and name in sociable]
+    beside = [name for name in names if several and name in long]
+    alone = [name for name in names if name not in together + beside]
     try:
-        results = lanes.run([sys.executable, argv[0], str(build)], together)
+        results = lanes.run([sys.executable, argv[0], str(build)], together, beside)
         results += [run_test(prefix, name, build, scale) for name in alone]
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
