@@ -34,12 +34,12 @@ TEST_CASE("a port that another program holds becomes another port") {
   CHECK(world.directory().ports_in_use() == 1);
 }
 
-TEST_CASE("after eight ports in use it is 508, and all of them are given back") {
+TEST_CASE("after 32 ports in use it is 508, and all of them are given back") {
   CoreWorld world;
   TestClient alice(world, "7.7.7.7:1000", "alice", "s3cret");
-  world.fail_opens.assign(8, OpenError::kPortInUse);
+  world.fail_opens.assign(32, OpenError::kPortInUse);
   CHECK(alice.Request(Method::kAllocate, RequestedUdp).code() == 508);
-  CHECK(world.TakeLog().size() == 8);
+  CHECK(world.TakeLog().size() == 32);
   CHECK(world.directory().ports_in_use() == 0);
   CHECK(world.server().allocation_count() == 0);
   alice.Allocate();  // the 5-tuple is free again
