@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/version.h"
 #include "common/metering/backup.h"
+#include "common/metering/set_aside.h"
 #include "config/rates.h"
 #include "server/cpu_count.h"
 #include "server/host_addresses.h"
@@ -136,7 +137,8 @@ std::expected<void, std::string> App::OpenMetering(const config::Config& config)
   ledger_ = std::make_unique<LedgerThread>(
       std::move(*ledger), *slots_, config.metering.checkpoint,
       LedgerRetention{config.metering.retention.sessions, config.metering.retention.parts},
-      LedgerBackups{config.metering.backup.directory, config.metering.backup.every});
+      LedgerBackups{config.metering.backup.directory, config.metering.backup.every},
+      FilesSetAside(directory));
   if (!config.caps.empty()) {
     auto caps = MakeCaps(config);
     if (!caps) return std::unexpected(caps.error());

@@ -14,7 +14,7 @@ namespace turnpike {
 namespace {
 
 // Less is not worth the walk over all free blocks.
-constexpr uint64_t kWorthwhile = 16 << 20;
+constexpr uint64_t kWorthwhile = 8 << 20;
 
 std::optional<HeapUse> Read() {
   std::ifstream status("/proc/self/status");

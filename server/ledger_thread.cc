@@ -37,13 +37,14 @@ constexpr std::chrono::minutes kBackupRetry{10};
 }  // namespace
 
 LedgerThread::LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
-                           LedgerRetention retention, LedgerBackups backups)
+                           LedgerRetention retention, LedgerBackups backups,
+                           uint64_t files_set_aside)
     : ledger_(std::move(ledger)),
       slots_(slots),
       interval_(interval),
       retention_(retention),
       backups_(std::move(backups)) {
-  current_.ledgers_set_aside = ledger_->set_aside();
+  current_.files_set_aside = files_set_aside;
   if (!backups_.directory.empty()) {
     current_.backup_interval_s = static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::seconds>(backups_.every).count());

@@ -38,7 +38,7 @@ class LedgerThread {
  public:
   // `slots` is not owned.
   LedgerThread(std::unique_ptr<Ledger> ledger, SlotFile& slots, Duration interval,
-               LedgerRetention retention, LedgerBackups backups = {});
+               LedgerRetention retention, LedgerBackups backups = {}, uint64_t files_set_aside = 0);
   // The destructor ends the thread without a last checkpoint, for a start that failed.
   ~LedgerThread();
   LedgerThread(const LedgerThread&) = delete;

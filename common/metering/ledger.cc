@@ -33,7 +33,6 @@ struct Ledger::State {
   bool commit_in_doubt = false;  // one failed since the last that did not; it may be on the disk
   std::vector<BillableTotal> billable;
   std::vector<Committed> committed;  // by slot
-  uint64_t set_aside = 0;
 
   void Step(std::string_view step) const {
     if (options.on_step) options.on_step(step);
@@ -76,16 +75,15 @@ std::expected<std::unique_ptr<Ledger>, std::string> Ledger::Open(const std::stri
   state->options = std::move(options);
   if (auto ok = state->OpenWriter(); !ok) {
     if (!SaysDamaged(ok.error())) return std::unexpected(ok.error());
-    if (auto aside = SetAside(state->path, ok.error()); !aside) {
+    if (auto aside = SetAside(state->path, ok.error(), "ledger_set_aside",
+                              "salvage it and merge the two; the runbook says how");
+        !aside) {
       return std::unexpected(aside.error());
     }
     if (auto fresh = state->OpenWriter(); !fresh) return std::unexpected(fresh.error());
   }
-  state->set_aside = LedgersSetAside(state->path);
   return std::unique_ptr<Ledger>(new Ledger(std::move(state)));
 }
-
-uint64_t Ledger::set_aside() const { return state_->set_aside; }
 
 std::expected<CheckpointStats, std::string> Ledger::Checkpoint(SlotFile& slots, WallTime as_of) {
   return Write(slots, as_of, false);

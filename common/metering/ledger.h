@@ -97,9 +97,6 @@ class Ledger {
   // accounts first appeared: a cap on the number of metric series then always cuts the same ones.
   const std::vector<BillableTotal>& BillableTotals() const;
 
-  // set_aside counts the damaged ledgers beside this one when it was opened; see SetAside.
-  uint64_t set_aside() const;
-
   // UnpersistedBytes counts billable bytes in the slots that the last commit does not hold.
   uint64_t UnpersistedBytes(const SlotFile& slots) const;
 

@@ -33,7 +33,7 @@ struct LedgerStatus {
   WallTime last_commit{};  // as_of of the last commit
   uint64_t checkpoints_failed = 0;
   uint64_t unpersisted_bytes = 0;  // billable bytes in the slots that the ledger does not hold
-  uint64_t ledgers_set_aside = 0;  // at the start; see SetAside
+  uint64_t files_set_aside = 0;    // at the start; see SetAside
   std::array<uint64_t, kCommitBoundsMs.size() + 1> commit_buckets{};  // not cumulative
   uint64_t commit_sum_us = 0;
   uint64_t backup_interval_s = 0;  // 0: no backups are configured

@@ -14,7 +14,8 @@ constexpr const char* kSuffix = ".damaged-";
 
 }  // namespace
 
-std::expected<void, std::string> SetAside(const std::string& path, const std::string& why) {
+std::expected<void, std::string> SetAside(const std::string& path, const std::string& why,
+                                          std::string_view event, std::string_view remedy) {
   std::error_code error;
   std::string aside;
   for (int number = 1; aside.empty() || fs::exists(aside, error); ++number) {
@@ -29,21 +30,17 @@ std::expected<void, std::string> SetAside(const std::string& path, const std::st
     return std::unexpected(path + " is damaged and cannot be renamed to " + aside + ": " +
                            error.message());
   }
-  Log(LogLevel::kError, "ledger_set_aside",
-      {{"error", why},
-       {"kept_as", aside},
-       {"remedy", "salvage it and merge the two; the runbook says how"}});
+  Log(LogLevel::kError, event, {{"error", why}, {"kept_as", aside}, {"remedy", remedy}});
   return {};
 }
 
-uint64_t LedgersSetAside(const std::string& path) {
-  const std::string prefix = fs::path(path).filename().string() + kSuffix;
+uint64_t FilesSetAside(const std::string& directory) {
   uint64_t count = 0;
   std::error_code error;
-  fs::directory_iterator entry(fs::path(path).parent_path(), error);
+  fs::directory_iterator entry(directory, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (name.starts_with(prefix) && !name.ends_with("-wal") && !name.ends_with("-shm")) ++count;
+    if (name.contains(kSuffix) && !name.ends_with("-wal") && !name.ends_with("-shm")) ++count;
   }
   return count;
 }

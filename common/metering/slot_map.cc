@@ -61,7 +61,7 @@ std::expected<std::unique_ptr<SlotMap>, std::string> SlotMap::Open(const std::st
   if (size < sizeof(SlotFileHeader)) {
     // Shorter than a header: a file that was just created, or one whose creation was cut short.
     if (!IsZeros(map->file_.get(), size)) {
-      return std::unexpected(path + " is not a slot file of Turnpike: move it away");
+      return std::unexpected(path + " is damaged (not a slot file of Turnpike)");
     }
     if (const int code = Allocate(map->file_.get(), 0, sizeof(SlotFileHeader)); code != 0) {
       return std::unexpected(SystemError("cannot allocate", path, code));
@@ -118,7 +118,7 @@ std::expected<void, std::string> SlotMap::Initialise(const std::string& path) {
 std::expected<void, std::string> SlotMap::Check(const std::string& path, size_t file_size) const {
   const SlotFileHeader& h = header();
   if (h.magic != kSlotFileMagic) {
-    return std::unexpected(path + " is not a slot file of Turnpike: move it away");
+    return std::unexpected(path + " is damaged (not a slot file of Turnpike)");
   }
   if (h.format_version > kSlotFormatVersion) {
     return std::unexpected(path + " has format " + std::to_string(h.format_version) +
@@ -136,9 +136,7 @@ std::expected<void, std::string> SlotMap::Check(const std::string& path, size_t 
                      h.ring_size == sizeof(BoundaryRing);
   const bool whole = SegmentOffset(h.segments.load(std::memory_order_relaxed)) <= file_size;
   if (sizes && whole) return {};
-  return std::unexpected(path +
-                         " is damaged (sizes do not fit): move it away; sessions that it held are "
-                         "closed with what usage.db has of them");
+  return std::unexpected(path + " is damaged (sizes do not fit)");
 }
 
 std::expected<void, int> SlotMap::MapRange(size_t offset, size_t size) {

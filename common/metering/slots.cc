@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/log.h"
+#include "common/metering/set_aside.h"
 #include "common/metering/slot_boot.h"
 #include "common/metering/slot_map.h"
 #include "common/metering/slot_record.h"
@@ -110,7 +111,14 @@ std::expected<std::unique_ptr<SlotFile>, std::string> SlotFile::Open(
     return std::unexpected("the names of node, region and edge are together longer than " +
                            std::to_string(sizeof(BootRecord::names)) + " bytes");
   }
-  auto map = SlotMap::Open(path, (max_slots - 1) / kSlotsPerSegment + 1);
+  const uint32_t segments = (max_slots - 1) / kSlotsPerSegment + 1;
+  auto map = SlotMap::Open(path, segments);
+  if (!map && map.error().contains(" is damaged")) {
+    auto aside = SetAside(path, map.error(), "slots_set_aside",
+                          "sessions that it held are closed with what usage.db has of them");
+    if (!aside) return std::unexpected(aside.error());
+    map = SlotMap::Open(path, segments);
+  }
   if (!map) return std::unexpected(map.error());
   std::unique_ptr<SlotFile> file(new SlotFile(std::make_unique<State>()));
   State& state = *file->state_;

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+import prometheus
 import usage
 from echo_peer import EchoPeer
 from harness import Context, check, check_equal, free_port
@@ -149,11 +150,28 @@ def check_ledgers(ctx: Context, server: Server) -> None:
         check_equal(hashlib.sha256(path.read_bytes()).digest(), before,
                     f"the {name} ledger after a refused start")
         refused(ctx, [ctx.turnpike, "usage", "report", "--ledger", other.state], "usage.db")
-    other = Server(ctx, "slots-foreign")
-    (other.state / "live.slots").write_bytes(b"not slots at all" * 10000)
-    refused(ctx, [ctx.turnpiked, "--config", other.write_config()], "live.slots")
-    check_equal((other.state / "live.slots").read_bytes(), b"not slots at all" * 10000,
-                "the foreign live.slots after a refused start")
+    check_slots(ctx)
+
+
+def check_slots(ctx: Context) -> None:
+    """Whatever stands in live.slots, the server starts and keeps it; a damaged revoked.json shuts
+    nobody out any more, which is for a person to decide."""
+    other = Server(ctx, "damaged")
+    contents = (b"not slots at all" * 10000, b"not", b"")
+    told = []
+    for content in contents:
+        (other.state / "live.slots").write_bytes(content)
+        other.start().stop()
+        told.append("slots_set_aside" in [event["event"] for event in other.log_events()])
+    check_equal(told, [True, True, False], "slot files that were set aside; an empty one is new")
+    check_equal((other.state / "live.slots.damaged-1").read_bytes(), contents[0],
+                "the first of them")
+    other.start()
+    check_equal(prometheus.value(prometheus.scrape(other), "turn_metering_ledgers_set_aside"), 2,
+                "turn_metering_ledgers_set_aside")
+    other.stop()
+    (other.state / "revoked.json").write_bytes(b"[{")
+    refused(ctx, [ctx.turnpiked, "--config", other.write_config()], "revoked.json")
 
 
 def check_surroundings(ctx: Context) -> None:

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "common/metering/ledger.h"
+#include "common/metering/set_aside.h"
 #include "tests/common/metering/metering_world.h"
 
 namespace turnpike {
@@ -65,7 +66,7 @@ TEST_CASE("a damaged ledger is set aside at the start, whole, and a new one begu
   WriteWhole(directory.file("usage.db"), bytes);
   const std::string damaged = ReadWhole(directory.file("usage.db"));
   world.Start();
-  CHECK(world.ledger->set_aside() == 1);
+  CHECK(FilesSetAside(directory.path()) == 1);
   CHECK(ReadWhole(directory.file("usage.db.damaged-1")) == damaged);
   // What comes now is booked, and the second damage does not overwrite the first.
   world.Relay(world.Begin("acme"), kUp, 10);
@@ -74,7 +75,7 @@ TEST_CASE("a damaged ledger is set aside at the start, whole, and a new one begu
   WriteWhole(directory.file("usage.db"), std::string(8192, '\x5A'));
   WriteWhole(directory.file("usage.db-wal"), "a wal");
   world.Start();
-  CHECK(world.ledger->set_aside() == 2);
+  CHECK(FilesSetAside(directory.path()) == 2);
   CHECK(ReadWhole(directory.file("usage.db.damaged-1")) == damaged);
   CHECK(ReadWhole(directory.file("usage.db.damaged-2-wal")) == "a wal");
   world.Checkpoint();

@@ -91,8 +91,8 @@ TEST_CASE("a flipped bit of header, boot record, record or ring invents no name 
   for (size_t i = 0; i < 3 * sizeof(BoundaryRing::Entry); i += 2) {
     flip(kRingAt + i, static_cast<int>(i % 8));
   }
-  CHECK(refused > 20);   // magic, format and sizes
-  CHECK(dropped > 250);  // records and boot records
+  CHECK(refused == 4);   // another format: it may be a newer release's
+  CHECK(dropped > 270);  // magic and sizes (set aside), records and boot records
   ConfigureLog(LogLevel::kInfo, LogFormat::kJson);
 }
 

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "common/metering/set_aside.h"
 #include "common/metering/slot_layout.h"
 #include "tests/common/metering/metering_world.h"
 
@@ -339,20 +340,31 @@ TEST_CASE("one process per file") {
   CHECK(OpenError(path).find(path + " is in use by another process") == 0);
 }
 
-TEST_CASE("what is not a slot file is refused, and said so") {
+TEST_CASE("a damaged slot file is set aside, whole, and a new one begun") {
+  const TempDirectory directory;
+  const std::string path = directory.file("live.slots");
+  OpenSlots(path).reset();
+  const std::string whole = ReadWhole(path);
+  const std::string damaged[] = {"hello", std::string(100'000, 'x'),
+                                 whole.substr(0, SegmentOffset(0) + 5000), whole.substr(0, 700)};
+  for (size_t i = 0; i < std::size(damaged); ++i) {
+    WriteWhole(path, damaged[i]);
+    CHECK(OpenSlots(path)->used() == 0);
+    CHECK(ReadWhole(path + ".damaged-" + std::to_string(i + 1)) == damaged[i]);
+  }
+  CHECK(FilesSetAside(directory.path()) == std::size(damaged));
+  WriteWhole(path, "");
+  CHECK(OpenSlots(path)->used() == 0);
+  CHECK(FilesSetAside(directory.path()) == std::size(damaged));
+}
+
+TEST_CASE("a slot file of another release is refused, and said so") {
   const TempDirectory directory;
   const std::string path = directory.file("live.slots");
   CHECK(OpenError(directory.file("missing/live.slots")).find("metering.directory must exist") !=
         std::string::npos);
-  WriteWhole(path, "hello");
-  CHECK(OpenError(path) == path + " is not a slot file of Turnpike: move it away");
-  WriteWhole(path, std::string(100000, 'x'));
-  CHECK(OpenError(path) == path + " is not a slot file of Turnpike: move it away");
-  std::filesystem::remove(path);
   OpenSlots(path).reset();
   std::string bytes = ReadWhole(path);
-  WriteWhole(path, bytes.substr(0, SegmentOffset(0) + 5000));
-  CHECK(OpenError(path).find("is damaged") != std::string::npos);
   bytes[8] = 3;
   WriteWhole(path, bytes);
   CHECK(OpenError(path).find("has format 3") != std::string::npos);
