@@ -137,12 +137,18 @@ class Process:
         self.popen.wait()
 
 
+def tool_of(build: Path) -> Path:
+    """The `turnpike` that goes with the server of `build`: another build's, where the environment
+    names it, since a sanitizer that is after the server's threads need not slow the tools down."""
+    return Path(os.environ.get("TURNPIKE_E2E_TOOL") or build / "turnpike").resolve()
+
+
 class Context:
     """One test's world. `cleanup` ends every process and takes every mount away again."""
 
     def __init__(self, name: str, build: Path, scale: float):
         self.turnpiked = build / "turnpiked"
-        self.turnpike = build / "turnpike"
+        self.turnpike = tool_of(build)
         self.scale = scale
         self.directory = Path(tempfile.mkdtemp(prefix=f"turnpike-e2e-{name}-"))
         self._processes: list[Process] = []

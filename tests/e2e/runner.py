@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lanes
-from harness import Context, Failure, Skipped, Stalled
+from harness import Context, Failure, Skipped, Stalled, tool_of
 
 # A client that came to a stop by its own fault shows nothing, so its run is made anew; any other
 # failure counts at once.
@@ -77,7 +77,7 @@ def main(argv: list[str], prefix: str, tests: Sequence[str], default: Sequence[s
     names = [name for name in argv[2:] if not name.startswith("-")]
     names = names or [name for name in default if name not in left_out]
     unknown = [name for name in names + left_out if name not in tests]
-    missing = [p.name for p in (build / "turnpiked", build / "turnpike") if not p.exists()]
+    missing = [p.name for p in (build / "turnpiked", tool_of(build)) if not p.exists()]
     if unknown or missing:
         for name in unknown:
             print(f"no test is called {name}; there are: {' '.join(tests)}", file=sys.stderr)
