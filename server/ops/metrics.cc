@@ -200,7 +200,7 @@ constexpr MetricRow kTable[] = {
     {"turn_metering_checkpoints_failed_total", kCounter, "",
      "Checkpoints that could not be written; nothing is lost, the next one holds the same bytes.",
      [](S s, Out out) { out.Add(s.ledger->checkpoints_failed); }},
-    {"turn_metering_ledgers_set_aside", kGauge, "", 
+    {"turn_metering_ledgers_set_aside", kGauge, "",
      "Damaged files beside new ones: usage.db and live.slots.",
      [](S s, Out out) { out.Add(s.ledger->files_set_aside); }},
     {"turn_metering_backup_interval_seconds", kGauge, "seconds",
