@@ -35,7 +35,7 @@ WRITE_QUEUE = 131_072
 SLOW_BYTES = 4 * WRITE_QUEUE
 KERNEL_BYTES = 512 << 10  # the server's kernel and the client's own
 SLACK_BYTES = 1 << 20  # tables that grow by leaps, pages
-KEPT_BYTES = 20 << 20  # after all of them have gone; less than so much need not be given back
+KEPT_BYTES = 32 << 20  # after all of them have gone; less than so much need not be given back
 
 DATAGRAM = bytes(1200)
 ROUND = 16  # datagrams to each, which its relay's socket has room for
