@@ -33,6 +33,11 @@ uint64_t FreeBytes(const HeapUse& use) { return use.resident - std::min(use.resi
 
 }  // namespace
 
+void ReturnLargeBuffers() {
+  // Setting it stops glibc from raising it with the largest buffer that was ever freed.
+  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
 bool Heap::IsWorthwhile(const HeapUse& use) {
   left_ = std::min(left_, FreeBytes(use));
   return FreeBytes(use) >= left_ + kWorthwhile;

@@ -5,6 +5,10 @@
 
 namespace turnpike {
 
+// ReturnLargeBuffers makes memory that is wanted for a moment, as by a checkpoint of thousands of
+// sessions, go back to the system afterwards. Call it before any thread starts.
+void ReturnLargeBuffers();
+
 // HeapUse is what the allocator has from the kernel, and what the program has from the allocator.
 struct HeapUse {
   uint64_t resident = 0;  // bytes of anonymous memory

@@ -11,6 +11,7 @@
 #include "server/app.h"
 #include "server/hardening.h"
 #include "server/health_check.h"
+#include "server/heap.h"
 #include "server/io/service_manager.h"
 #include "server/process.h"
 #include "server/supervisor.h"

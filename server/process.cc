@@ -1,6 +1,5 @@
 #include "server/process.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -39,11 +38,6 @@ void DisableCoreDumps() {
   const rlimit none{.rlim_cur = 0, .rlim_max = 0};
   setrlimit(RLIMIT_CORE, &none);
   if (!kSanitized) prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-void ReturnLargeBuffers() {
-  // Setting it stops glibc from raising it with the largest buffer that was ever freed.
-  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
 void NameThread(const char* name) { prctl(PR_SET_NAME, name, 0, 0, 0); }

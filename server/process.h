@@ -21,10 +21,6 @@ std::optional<uint64_t> ReceiveBufferLimit();
 // directory. With a sanitizer, which traces the process for leaks, only files are prevented.
 void DisableCoreDumps();
 
-// ReturnLargeBuffers makes memory that is wanted for a moment, as by a checkpoint of thousands of
-// sessions, go back to the system afterwards. Call it before any thread starts.
-void ReturnLargeBuffers();
-
 // NameThread gives the calling thread a name for `top -H` and /proc, of 15 bytes at most.
 void NameThread(const char* name);
 

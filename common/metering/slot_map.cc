@@ -38,6 +38,14 @@ int Allocate(int fd, size_t offset, size_t size) {
   return code;
 }
 
+std::unexpected<SlotMapError> Fail(std::string text) {
+  return std::unexpected(SlotMapError{std::move(text)});
+}
+
+std::unexpected<SlotMapError> FailDamaged(const std::string& path, const char* why) {
+  return std::unexpected(SlotMapError{path + " is damaged (" + why + ")", true});
+}
+
 // IsZeros says whether the first `size` bytes are all zero.
 bool IsZeros(int fd, size_t size) {
   std::vector<char> bytes(size);
@@ -47,24 +55,24 @@ bool IsZeros(int fd, size_t size) {
 
 }  // namespace
 
-std::expected<std::unique_ptr<SlotMap>, std::string> SlotMap::Open(const std::string& path,
-                                                                   uint32_t max_segments) {
+std::expected<std::unique_ptr<SlotMap>, SlotMapError> SlotMap::Open(const std::string& path,
+                                                                    uint32_t max_segments) {
   auto file = OpenLocked(path);
-  if (!file) return std::unexpected(file.error());
+  if (!file) return Fail(file.error());
   std::unique_ptr<SlotMap> map(new SlotMap);
   map->file_ = std::move(*file);
   struct stat status{};
   if (fstat(map->file_.get(), &status) != 0) {
-    return std::unexpected(SystemError("cannot read", path, errno));
+    return Fail(SystemError("cannot read", path, errno));
   }
   const auto size = static_cast<size_t>(status.st_size);
   if (size < sizeof(SlotFileHeader)) {
     // Shorter than a header: a file that was just created, or one whose creation was cut short.
     if (!IsZeros(map->file_.get(), size)) {
-      return std::unexpected(path + " is damaged (not a slot file of Turnpike)");
+      return FailDamaged(path, "not a slot file of Turnpike");
     }
     if (const int code = Allocate(map->file_.get(), 0, sizeof(SlotFileHeader)); code != 0) {
-      return std::unexpected(SystemError("cannot allocate", path, code));
+      return Fail(SystemError("cannot allocate", path, code));
     }
   }
   const size_t stored =
@@ -73,10 +81,10 @@ std::expected<std::unique_ptr<SlotMap>, std::string> SlotMap::Open(const std::st
   map->reserved_ = SegmentOffset(map->max_segments_);
   void* base =
       mmap(nullptr, map->reserved_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED) return std::unexpected(SystemError("cannot map", path, errno));
+  if (base == MAP_FAILED) return Fail(SystemError("cannot map", path, errno));
   map->base_ = static_cast<std::byte*>(base);
   if (auto ok = map->MapRange(0, sizeof(SlotFileHeader)); !ok) {
-    return std::unexpected(SystemError("cannot map", path, ok.error()));
+    return Fail(SystemError("cannot map", path, ok.error()));
   }
   // The version is written last: 0 means that nobody has used the file yet.
   const auto& magic = map->header().magic;
@@ -89,7 +97,7 @@ std::expected<std::unique_ptr<SlotMap>, std::string> SlotMap::Open(const std::st
   if (map->segments() < stored) map->header().segments.store(static_cast<uint32_t>(stored));
   if (map->segments() > 0) {
     if (auto ok = map->MapRange(SegmentOffset(0), map->segments() * kSegmentSize); !ok) {
-      return std::unexpected(SystemError("cannot map", path, ok.error()));
+      return Fail(SystemError("cannot map", path, ok.error()));
     }
   }
   return map;
@@ -99,7 +107,7 @@ SlotMap::~SlotMap() {
   if (base_ != nullptr) munmap(base_, reserved_);
 }
 
-std::expected<void, std::string> SlotMap::Initialise(const std::string& path) {
+std::expected<void, SlotMapError> SlotMap::Initialise(const std::string& path) {
   SlotFileHeader& h = header();
   h.header_size = sizeof(SlotFileHeader);
   h.slots_per_segment = kSlotsPerSegment;
@@ -110,25 +118,25 @@ std::expected<void, std::string> SlotMap::Initialise(const std::string& path) {
   h.magic = kSlotFileMagic;
   h.format_version = kSlotFormatVersion;
   if (auto ok = SyncHeader(); !ok) {
-    return std::unexpected(SystemError("cannot write", path, ok.error()));
+    return Fail(SystemError("cannot write", path, ok.error()));
   }
   return {};
 }
 
-std::expected<void, std::string> SlotMap::Check(const std::string& path, size_t file_size) const {
+std::expected<void, SlotMapError> SlotMap::Check(const std::string& path, size_t file_size) const {
   const SlotFileHeader& h = header();
   if (h.magic != kSlotFileMagic) {
-    return std::unexpected(path + " is damaged (not a slot file of Turnpike)");
+    return FailDamaged(path, "not a slot file of Turnpike");
   }
   if (h.format_version > kSlotFormatVersion) {
-    return std::unexpected(path + " has format " + std::to_string(h.format_version) +
-                           ", this program knows up to " + std::to_string(kSlotFormatVersion) +
-                           ": start the newer turnpiked that wrote it");
+    return Fail(path + " has format " + std::to_string(h.format_version) +
+                ", this program knows up to " + std::to_string(kSlotFormatVersion) +
+                ": start the newer turnpiked that wrote it");
   }
   if (h.format_version < kSlotFormatVersion) {
-    return std::unexpected(path + " has format " + std::to_string(h.format_version) +
-                           ", of a build before the first release: move it away; sessions that it "
-                           "held are closed with what usage.db has of them");
+    return Fail(path + " has format " + std::to_string(h.format_version) +
+                ", of a build before the first release: move it away; sessions that it "
+                "held are closed with what usage.db has of them");
   }
   const bool sizes = h.header_size == sizeof(SlotFileHeader) &&
                      h.slots_per_segment == kSlotsPerSegment && h.live_size == sizeof(LiveUsage) &&
@@ -136,7 +144,7 @@ std::expected<void, std::string> SlotMap::Check(const std::string& path, size_t 
                      h.ring_size == sizeof(BoundaryRing);
   const bool whole = SegmentOffset(h.segments.load(std::memory_order_relaxed)) <= file_size;
   if (sizes && whole) return {};
-  return std::unexpected(path + " is damaged (sizes do not fit)");
+  return FailDamaged(path, "sizes do not fit");
 }
 
 std::expected<void, int> SlotMap::MapRange(size_t offset, size_t size) {

@@ -12,13 +12,20 @@
 
 namespace turnpike {
 
+// SlotMapError says why a file cannot be mapped.
+struct SlotMapError {
+  std::string text;  // a sentence that names the file
+  bool damaged =
+      false;  // what the file holds is of no use to anybody: no other start could read it
+};
+
 // SlotMap maps the header and every segment at addresses that never change.
 class SlotMap {
  public:
   // Open opens, locks and maps `path`, with room for `max_segments` (or as many as the file has). A
-  // new or half-created file is initialised. It fails with a sentence that names the file.
-  static std::expected<std::unique_ptr<SlotMap>, std::string> Open(const std::string& path,
-                                                                   uint32_t max_segments);
+  // new or half-created file is initialised.
+  static std::expected<std::unique_ptr<SlotMap>, SlotMapError> Open(const std::string& path,
+                                                                    uint32_t max_segments);
   ~SlotMap();
   SlotMap(const SlotMap&) = delete;
   SlotMap& operator=(const SlotMap&) = delete;
@@ -48,8 +55,8 @@ class SlotMap {
     return reinterpret_cast<T*>(base_ + offset) + slot % kSlotsPerSegment;
   }
 
-  std::expected<void, std::string> Initialise(const std::string& path);
-  std::expected<void, std::string> Check(const std::string& path, size_t file_size) const;
+  std::expected<void, SlotMapError> Initialise(const std::string& path);
+  std::expected<void, SlotMapError> Check(const std::string& path, size_t file_size) const;
   std::expected<void, int> MapRange(size_t offset, size_t size);
 
   FileDescriptor file_;

@@ -113,13 +113,13 @@ std::expected<std::unique_ptr<SlotFile>, std::string> SlotFile::Open(
   }
   const uint32_t segments = (max_slots - 1) / kSlotsPerSegment + 1;
   auto map = SlotMap::Open(path, segments);
-  if (!map && map.error().contains(" is damaged")) {
-    auto aside = SetAside(path, map.error(), "slots_set_aside",
+  if (!map && map.error().damaged) {
+    auto aside = SetAside(path, map.error().text, "slots_set_aside",
                           "sessions that it held are closed with what usage.db has of them");
     if (!aside) return std::unexpected(aside.error());
     map = SlotMap::Open(path, segments);
   }
-  if (!map) return std::unexpected(map.error());
+  if (!map) return std::unexpected(map.error().text);
   std::unique_ptr<SlotFile> file(new SlotFile(std::make_unique<State>()));
   State& state = *file->state_;
   state.map = std::move(*map);

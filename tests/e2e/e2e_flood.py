@@ -13,7 +13,7 @@ import time
 import prometheus
 import stun
 from harness import Context, check, check_equal
-from honest import Honest, listen_as_load_expects
+from honest import Honest, listen_as_load_expects, packets_sent
 from server import Server
 from stun import Message
 from turn_client import TurnClient
@@ -62,8 +62,7 @@ def run(ctx: Context) -> None:
     check(memory < 4 << 20, f"the flood left {memory} bytes behind")
     print(f"      {count} requests in {seconds:.1f} s; one answer is {amplification:.2f} times its "
           f"request, all of them {overall:.3f} times; memory {memory >> 10:+} KiB; {calls} calls lost "
-          f"none of {result['client_to_peer']['sent_packets'] + result['peer_to_client']['sent_packets']} packets",
-          flush=True)
+          f"none of {packets_sent(result)} packets", flush=True)
     server.stop()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import prometheus
 from e2e_streams import certificate
 from harness import Context, Failure, check, wait_for
-from honest import Honest, listen_as_load_expects
+from honest import Honest, listen_as_load_expects, packets_sent
 from server import Server
 from stream_client import StreamClient
 from traffic import CHANNEL
@@ -84,8 +84,7 @@ def run(ctx: Context) -> None:
     # A scrape that was just answered may be on its way out.
     check(after.descriptors <= fresh.descriptors + 2, f"descriptors: {fresh} became {after}")
     print(f"      resident {before.resident >> 10} KiB before, {after.resident >> 10} KiB after; "
-          f"{result['client_to_peer']['sent_packets'] + result['peer_to_client']['sent_packets']}"
-          " honest packets, none lost", flush=True)
+          f"{packets_sent(result)} honest packets, none lost", flush=True)
     server.stop()
 
 

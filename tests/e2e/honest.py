@@ -29,6 +29,11 @@ def load_arguments(server: Server, *more: str) -> list[str]:
             "--tls-port", str(server.listener_port("tls")), *more]
 
 
+def packets_sent(result: dict[str, Any]) -> int:
+    """By both sides of all calls of a load's result."""
+    return sum(result[way]["sent_packets"] for way in ("client_to_peer", "peer_to_client"))
+
+
 class Honest:
     """Calls that talk from the constructor on, both ways, until `finish`."""
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "common/base/log.h"
+#include "common/metering/set_aside.h"
 #include "common/metering/slot_layout.h"
 #include "tests/common/metering/billing_world.h"
 
@@ -112,6 +113,19 @@ TEST_CASE("a flipped bit of a counter never becomes more than a message's size")
   // Gigabytes are found: the counters are not used at all.
   CHECK(dead.Book(SegmentOffset(0) + 4, 0)->front().back() == "0");
   ConfigureLog(LogLevel::kInfo, LogFormat::kJson);
+}
+
+TEST_CASE("another process's file is not set aside, whatever its directory is called") {
+  const TempDirectory directory;
+  const std::string parent = directory.file("this is damaged");
+  std::filesystem::create_directory(parent);
+  const LedgerIdentity identity = metering_test::MakeIdentity(50);
+  const auto first = SlotFile::Open(parent + "/live.slots", 1024, identity);
+  REQUIRE(first);
+  const auto second = SlotFile::Open(parent + "/live.slots", 1024, identity);
+  REQUIRE(!second);
+  CHECK(second.error().contains("is in use by another process"));
+  CHECK(FilesSetAside(parent) == 0);
 }
 
 }  // namespace
