@@ -6,7 +6,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 
-LANES = 2
+LANES = 3
 _WORDS = ("ok", "SKIP", "STALL", "FAIL")
 
 
