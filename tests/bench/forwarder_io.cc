@@ -121,6 +121,18 @@ void SendQueue::Prepare(size_t message, int32_t first, size_t datagrams, size_t&
   std::memcpy(CMSG_DATA(control), &segment, sizeof(segment));
 }
 
+// Send is sendmmsg, or what costs less for one plain datagram, as in turnpiked.
+int SendQueue::Send(int fd, mmsghdr* messages, unsigned count) {
+  const msghdr& header = messages->msg_hdr;
+  if (count > 1 || header.msg_iovlen > 1 || header.msg_controllen > 0) {
+    return sendmmsg(fd, messages, count, 0);
+  }
+  return sendto(fd, header.msg_iov->iov_base, header.msg_iov->iov_len, 0,
+                static_cast<const sockaddr*>(header.msg_name), header.msg_namelen) < 0
+             ? -1
+             : 1;
+}
+
 uint64_t SendQueue::FlushSocket(Socket& socket) {
   uint64_t sent = 0;
   int32_t index = socket.head;
@@ -137,8 +149,7 @@ uint64_t SendQueue::FlushSocket(Socket& socket) {
       for (size_t i = 0; i < run; ++i) index = entries_[static_cast<size_t>(index)].next;
     }
     for (size_t done = 0; done < messages;) {
-      const int took =
-          sendmmsg(socket.fd, &messages_[done], static_cast<unsigned>(messages - done), 0);
+      const int took = Send(socket.fd, &messages_[done], static_cast<unsigned>(messages - done));
       if (took <= 0) break;  // what the kernel does not take is lost
       for (int i = 0; i < took; ++i) sent += datagrams_[done++];
     }

@@ -98,6 +98,7 @@ class SendQueue {
     alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(uint16_t))> bytes;
   };
 
+  static int Send(int fd, mmsghdr* messages, unsigned count);
   uint64_t FlushSocket(Socket& socket);
   // RunLength counts the datagrams from `first` on that may leave as one.
   size_t RunLength(int32_t first) const;

@@ -9,18 +9,13 @@
 #include "common/base/bytes.h"
 #include "common/base/check.h"
 #include "server/ops/api_routes.h"
+#include "tests/fuzz/fuzz_input.h"
 #include "tests/server/ops/fake_actions.h"
 
 namespace turnpike {
 namespace {
 
 constexpr std::string_view kBearer = "Bearer t0ken";
-
-std::string_view TakeLine(std::string_view& text) {
-  const std::string_view line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(line.size() + 1, text.size()));
-  return line;
-}
 
 LiveSession Session(uint8_t number) {
   LiveSession session;

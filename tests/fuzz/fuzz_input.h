@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "common/base/bytes.h"
 
@@ -31,5 +32,12 @@ class FuzzInput {
  private:
   ByteSpan bytes_;
 };
+
+// TakeLine takes the first line, less its end, off `text`.
+inline std::string_view TakeLine(std::string_view& text) {
+  const std::string_view line = text.substr(0, text.find('\n'));
+  text.remove_prefix(std::min(line.size() + 1, text.size()));
+  return line;
+}
 
 }  // namespace turnpike
