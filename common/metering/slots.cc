@@ -246,7 +246,8 @@ void SlotFile::Close(SlotId slot, CloseReason reason, WallTime ended_at) {
   SlotRecord& record = state_->map->record(slot.value());
   TP_CHECK(record.state.load(std::memory_order_relaxed) == SlotState::kLive);
   record.close_reason.store(static_cast<uint32_t>(reason), std::memory_order_relaxed);
-  record.ended_at.store(ended_at.time_since_epoch().count(), std::memory_order_relaxed);
+  const int64_t ended = ended_at.time_since_epoch().count();
+  record.ended_at.store(std::max(ended, record.started_at), std::memory_order_relaxed);
   record.state.store(SlotState::kClosed, std::memory_order_release);
 }
 
@@ -254,7 +255,7 @@ void SlotFile::CloseAllLive(CloseReason reason, WallTime ended_at) {
   for (const SlotId slot : UsedSlots()) {
     const SlotRecord& record = state_->map->record(slot.value());
     if (record.state.load(std::memory_order_acquire) != SlotState::kLive) continue;
-    Close(slot, reason, std::max(ended_at, WallTime(std::chrono::microseconds(record.started_at))));
+    Close(slot, reason, ended_at);
   }
 }
 

@@ -79,11 +79,12 @@ class SlotFile {
   // be within the limits of usage.h.
   std::expected<SessionMeter, SlotError> Acquire(const SessionInfo& info);
 
-  // Close marks a live slot closed. Its totals must be final.
+  // Close marks a live slot closed. Its totals must be final. A session that began after
+  // `ended_at`, since the clock stepped back or is another's, ends when it began.
   void Close(SlotId slot, CloseReason reason, WallTime ended_at);
 
-  // CloseAllLive closes every live slot; nobody may add to them any more. A session that began
-  // after `ended_at` ends when it began.
+  // CloseAllLive closes every live slot as Close does; nobody may add to them any more. The
+  // process that made them live may be dead.
   void CloseAllLive(CloseReason reason, WallTime ended_at);
 
   // UsedSlots lists the slots that are live or closed.

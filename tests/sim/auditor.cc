@@ -84,7 +84,7 @@ void Auditor::CloseSession(const std::string& id, const std::string& reason, int
   SessionEntry* entry = Find(id);
   if (entry == nullptr) return;
   entry->close_reason = reason;
-  entry->ended_at_us = ended_at_us;
+  entry->ended_at_us = std::max(ended_at_us, entry->started_at_us);
 }
 
 void Auditor::Crash() {

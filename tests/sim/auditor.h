@@ -43,7 +43,8 @@ class Auditor {
   // Refused: the kernel (or the queue before it) did not take a packet.
   void Refused(const std::string& id, const std::string& reason);
 
-  // CloseSession notes the end that the server announced. Crash ends all others.
+  // CloseSession notes the end that the server announced, which is not before the start, whatever
+  // the clock says. Crash ends all others.
   void CloseSession(const std::string& id, const std::string& reason, int64_t ended_at_us);
   void Crash();
 

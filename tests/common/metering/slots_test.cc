@@ -81,7 +81,8 @@ TEST_CASE("a slot's next session begins at zero") {
   meter->Add(Direction::kClientToPeer, 10, 14, BucketOf(kNoon));
   meter->AddDrop(DropReason::kLimit);
   CHECK(slots->Acquire(MakeInfo(2, "acme", kNoon)).error() == SlotError::kExhausted);
-  slots->Close(meter->slot(), CloseReason::kExpired, kNoon);
+  slots->Close(meter->slot(), CloseReason::kExpired, kNoon - seconds(9));  // the clock stepped back
+  CHECK(slots->Read(meter->slot()).ended_at == kNoon);
   CHECK(slots->Acquire(MakeInfo(2, "acme", kNoon)).error() == SlotError::kExhausted);
   slots->Free(meter->slot());
   const auto next = slots->Acquire(MakeInfo(2, "other", kNoon));
