@@ -1,4 +1,5 @@
-"""The alert rules: each fires in a unit test of promtool and has a section in the runbook."""
+"""The alert rules: each fires in a unit test of promtool and has a section in the runbook, whose
+table of faults names tests that exist."""
 
 from __future__ import annotations
 
@@ -27,3 +28,7 @@ def run(ctx: Context) -> None:
                 re.findall(r"^### (\w+)$", RUNBOOK.read_text(), re.MULTILINE)}
     named = set(re.findall(r"runbook: deploy/RUNBOOK\.md#(\S+)", RULES.read_text()))
     check_equal(named, sections, "sections of the runbook that alerts name")
+    tests = re.findall(r"`(e2e_\w+)\.(\w+)` \|$", RUNBOOK.read_text(), re.MULTILINE)
+    absent = [f"{file}.{name}" for file, name in tests
+              if f"def {name}(" not in (ROOT / f"tests/e2e/{file}.py").read_text()]
+    check_equal((absent, len(tests) > 10), ([], True), "the table's tests that are not there")

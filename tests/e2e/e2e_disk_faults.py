@@ -1,6 +1,7 @@
 """A disk that fails: EIO on fsync, read-only, slow; and a kill at system calls of a checkpoint.
 
-Faults are injected into the ledger's thread while calls go on; disk_full has the full disk.
+Faults are injected into the ledger's thread while calls go on; disk_full has the full disk. A kill at
+each system call of a checkpoint: TURNPIKE_E2E_SCALE=6 tests/e2e/run build/release disk_faults
 """
 
 from __future__ import annotations
@@ -25,10 +26,16 @@ FAILURES = [
     ("short of descriptors", ["openat:error=EMFILE", "fdatasync:error=EIO"]),
 ]
 
-# The N-th call of the ledger's thread kills the process. They are those of one checkpoint and of
-# parts of the next.
-KILLS = [("pwrite64", 1), ("pwrite64", 2), ("pwrite64", 4), ("pwrite64", 7), ("fdatasync", 1),
-         ("fdatasync", 2), ("fdatasync", 3)]
+# The N-th call of a thread ends the process: SIGKILL at the ledger's, and SIGABRT, by which a thread
+# dies, at either's. EVERY, which a larger scale adds, has each call of a checkpoint and of parts of the
+# next.
+DEATHS = [("ledger", "fdatasync", 2, "ABRT"), ("relay", "epoll_wait", 5, "ABRT")]
+KILLS = [("ledger", call, number, "KILL")
+         for call, number in [("pwrite64", 1), ("pwrite64", 2), ("pwrite64", 4), ("pwrite64", 7),
+                              ("fdatasync", 1), ("fdatasync", 2), ("fdatasync", 3)]]
+EVERY = [("ledger", call, number, "KILL")
+         for call, most in (("fcntl", 12), ("pwrite64", 24))
+         for number in range(1, most + 1)]
 
 
 def run(ctx: Context) -> None:
@@ -95,11 +102,12 @@ def kills(ctx: Context, peer: EchoPeer) -> None:
     """Whatever of a checkpoint was done: the next start has every byte, once."""
     server = Server(ctx, "killed", metering={"checkpoint": "100ms"}).start()
     book = Book()
-    for call, number in KILLS[:ctx.scaled(len(KILLS), least=3)]:
+    every = DEATHS + KILLS + [kill for kill in EVERY if kill not in KILLS]
+    for thread, call, number, how in every[:ctx.scaled(len(DEATHS + KILLS), least=5)]:
         callers = [Call(server, peer, b"alice", b"s3cret") for _ in range(2)]
         talk(callers)
         callers[0].release()
-        strace.attach(ctx, server, "ledger", f"{call}:signal=KILL:when={number}")
+        strace.attach(ctx, server, thread, f"{call}:signal={how}:when={number}")
         try:
             end = time.monotonic() + 10
             while server.launched().running() and time.monotonic() < end:
@@ -107,7 +115,7 @@ def kills(ctx: Context, peer: EchoPeer) -> None:
                 callers[1].client.receive(0.02)
         except OSError:
             pass  # nobody listens any more
-        check(server.launched().ends_within(5), f"{call} {number} was never called")
+        check(server.launched().ends_within(5), f"{thread}: {call} {number} was never called")
         book.add(slots.read(server.state / "live.slots"))
         server.start()
         check_books(ctx, server, book, peer)

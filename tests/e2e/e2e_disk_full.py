@@ -53,6 +53,16 @@ def run(ctx: Context) -> None:
         call.release()
     server.stop()
     check_exact(ctx, server, calls)
+    starts_full(server)
+    check_exact(ctx, server, calls)
+
+
+def starts_full(server: Server) -> None:
+    """A start on a full disk is refused, and says so; what is there stays as it is."""
+    fill(server.state)
+    check(server.launch().wait(20) != 0, "it starts on a full disk")
+    check("usage.db: database or disk is full" in server.launched().stderr(),
+          f"it does not say why: {server.launched().stderr()}")
 
 
 def talk(calls: list[Call], count: int) -> None:

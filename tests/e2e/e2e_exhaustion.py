@@ -1,12 +1,18 @@
-"""Ports and descriptors used up: new allocations get 508, calls go on, and what is freed is used."""
+"""Ports, descriptors and memory used up: new allocations get 508, calls go on, and what is freed is
+used. Where there is less memory than the limits allow, the server ends as by kill -9.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from pathlib import Path
 
 import prometheus
 import usage
-from e2e_streams import listeners
+from e2e_reload import reload
+from e2e_slow_clients import HANDSHAKE_BYTES, LARGEST_HELLO, SLACK_BYTES
+from e2e_streams import certificate, listeners
 from echo_peer import EchoPeer
 from harness import Context, check, check_equal, free_port, wait_for
 from server import Server
@@ -16,6 +22,8 @@ from turn_client import TurnClient
 
 PORTS = 24
 DESCRIPTORS = 90
+ALLOCATIONS = 40
+CONNECTIONS = 150
 
 
 def run(ctx: Context) -> None:
@@ -24,6 +32,8 @@ def run(ctx: Context) -> None:
     first = free_port()
     ports(ctx, peer, first)
     descriptors(ctx, peer)
+    if ctx.scale >= 1:  # a sanitizer's memory is not the server's
+        memory(ctx, peer)
 
 
 def ports(ctx: Context, peer: EchoPeer, first: int) -> None:
@@ -69,6 +79,57 @@ def descriptors(ctx: Context, peer: EchoPeer) -> None:
     listener.close()
     go_on(server, peer, calls[10:])
     finish(ctx, server, calls)
+
+
+def memory(ctx: Context, peer: EchoPeer) -> None:
+    """What the limits allow is there, and no more: more clients change nothing. Then there is less."""
+    tls = listeners()[2]
+    server = Server(ctx, "memory", tls=certificate(ctx), metering={"checkpoint": "100ms"},
+                    limits={"allocations": ALLOCATIONS, "connections": CONNECTIONS})
+    server.config["listen"].append(tls)
+    server.start()
+    more = CONNECTIONS * HANDSHAKE_BYTES + SLACK_BYTES
+    ctx.run(["prlimit", f"--pid={server.launched().pid}", f"--data={data_bytes(server) + more}"])
+    crowd = [hello(tls["port"]) for _ in range(2 * CONNECTIONS)]
+    wait_for(lambda: metric(server, "turn_connections_closed_total") == CONNECTIONS, 10,
+             "connections beyond the limit to be refused")
+    calls = until_508(server, peer, ALLOCATIONS)
+    check_equal(metric(server, "turn_connections"), CONNECTIONS, "connections that are held")
+    go_on(server, peer, calls)
+
+    server.config["limits"]["connections"] = 65536
+    reload(server, "config_reloaded")
+    wait_for(lambda: metric(server, "turn_relay_bytes_total") ==
+             sum(2 * call.echoed_bytes for call in calls), 10, "the last datagram to be counted")
+    with contextlib.suppress(ConnectionRefusedError):  # nobody listens any more
+        while len(crowd) < 6 * CONNECTIONS:
+            crowd.append(hello(tls["port"]))
+    check(server.launched().ends_within(10), "the server never ran out of memory")
+    check(server.launched().popen.returncode < 0, "it ended by itself rather than by a signal")
+    for client in crowd:
+        client.close()
+    server.start()
+    crashed = [row["close_reason"] for row in usage.sessions(ctx, server)].count("crash")
+    check_equal(crashed, ALLOCATIONS, "sessions that ended with the process")
+    finish(ctx, server, calls)
+
+
+def data_bytes(server: Server) -> int:
+    """What the server's process has of memory that it may write to, as RLIMIT_DATA counts it."""
+    status = Path(f"/proc/{server.launched().pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmData:"))
+
+
+def hello(port: int) -> socket.socket:
+    """A client whose handshake costs as much as one can and does not end."""
+    client = socket.create_connection(("127.0.0.1", port))
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        client.sendall(LARGEST_HELLO)
+    return client
+
+
+def metric(server: Server, name: str) -> int:
+    return prometheus.total(prometheus.scrape(server), name)
 
 
 def answers(port: int) -> bool:

@@ -23,6 +23,8 @@ from harness import Context, check, check_equal, wait_for
 from server import Server
 from traffic import Call
 
+QUESTION = b"are you there"
+
 
 def run(ctx: Context) -> None:
     peer = EchoPeer()
@@ -74,10 +76,15 @@ def unread_log(ctx: Context, peer: EchoPeer) -> None:
 
 
 def stop_and_go_on(ctx: Context, peer: EchoPeer) -> None:
-    """SIGSTOP and SIGCONT: what came in between is relayed, as far as the kernel kept it."""
-    server = Server(ctx, "stopped", workers=2, metering={"checkpoint": "100ms"}).start()
-    call = Call(server, peer, b"alice", b"s3cret")
-    call.echo(bytes(100), 3)
+    """SIGSTOP and SIGCONT: what came in between is relayed, as far as the kernel kept it, and what
+    ran out in between has ended."""
+    server = Server(ctx, "stopped", workers=2, metering={"checkpoint": "100ms"},
+                    limits={"default_lifetime": "1s"}).start()
+    call = Call(server, peer, b"alice", b"s3cret", lifetime=600)
+    short = Call(server, peer, b"bob", b"hunter2", lifetime=600)
+    for each in (call, short):
+        each.echo(bytes(100), 3)
+    check_equal(short.client.refresh(1).error, 0, "Refresh")
     os.kill(server.launched().pid, signal.SIGSTOP)
     for number in range(10):
         call.client.send_on_channel(0x4000, bytes([number]) * 50)
@@ -86,13 +93,18 @@ def stop_and_go_on(ctx: Context, peer: EchoPeer) -> None:
     for _ in range(10):
         check(call.client.receive(10) is not None, "a datagram from during the stop is lost")
     call.echo(bytes(100), 3)
+    wait_for(lambda: prometheus.total(prometheus.scrape(server), "turn_allocations") == 1, 10,
+             "the short allocation to have ended")
     call.release()
     server.stop()
-    check_equal(usage.summed(usage.report(ctx, server)), (1100, 1100), "the report")
+    reasons = {row["account"]: row["close_reason"] for row in usage.sessions(ctx, server)}
+    check_equal(reasons, {"acme": "refreshed_to_zero", "globex": "expired"}, "close reasons")
+    check_equal(usage.summed(usage.report(ctx, server)), (1400, 1400), "the report")
 
 
 def stalled_worker(ctx: Context, peer: EchoPeer) -> None:
-    """One worker hangs: the other's calls go on, and the word to the watchdog stops."""
+    """One worker hangs: the other's calls go on, and the word to the watchdog stops. All are exact in
+    the ledger when the service manager then does what it does: SIGABRT, and a start."""
     path = ctx.directory / "notify"
     notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     notify.bind(str(path))
@@ -113,13 +125,22 @@ def stalled_worker(ctx: Context, peer: EchoPeer) -> None:
         while call.client.receive(0.05):
             pass
         call.echo(bytes(100))
-        call.release()
+    each = 100 + len(QUESTION)
+    wait_for(lambda: prometheus.total(prometheus.scrape(server), "turn_relay_bytes_total") ==
+             2 * each * len(calls), 10, "the last datagram to be counted")
+    os.kill(server.launched().pid, signal.SIGABRT)
+    check(server.launched().ends_within(10), "SIGABRT did not end the server")
+    server.start()
     server.stop()
     notify.close()
+    for row in usage.sessions(ctx, server):
+        check_equal((row["client_to_peer_bytes"], row["peer_to_client_bytes"], row["close_reason"]),
+                    (each, each, "crash"), "a session that the watchdog ended")
+    check_equal(usage.summed(usage.report(ctx, server)), (each * len(calls),) * 2, "the report")
 
 
 def answers(call: Call) -> bool:
-    call.client.send_on_channel(0x4000, b"are you there")
+    call.client.send_on_channel(0x4000, QUESTION)
     return call.client.receive(0.3) is not None
 
 

@@ -18,12 +18,12 @@ class Call:
     """An allocation with a channel to the echo peer; `echo` relays one datagram there and back."""
 
     def __init__(self, server: Server, peer: EchoPeer, username: bytes, password: bytes,
-                 ipv6: bool = False):
+                 ipv6: bool = False, lifetime: int | None = None):
         self.server: Address = ("::1", server.port6) if ipv6 else ("127.0.0.1", server.port)
         self.client = TurnClient(self.server, username, password)
         self.echoed_bytes = 0
         try:
-            self.client.allocate()
+            self.client.allocate(lifetime)
             self.client.bind(CHANNEL, (self.server[0], peer.port))
         except BaseException:
             self.client.socket.close()
