@@ -86,6 +86,7 @@ struct Config {
   std::string region = "local";
   std::string edge = "local";
   uint32_t workers = 0;  // 0: auto, the CPUs that the process may use
+  bool pin_workers = false;
   UdpPathWord udp_path = UdpPathWord::kAuto;
   Duration drain_deadline = std::chrono::minutes(30);
 

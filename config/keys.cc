@@ -22,6 +22,9 @@ constexpr Key kKeys[] = {
                                              "The site within the region, for session records.")),
     Restart(Value<Workers, MEMBER(workers)>(
         "workers", "Threads that relay; auto means the CPUs that the process may use.")),
+    Restart(Value<YesNo, MEMBER(pin_workers)>("pin_workers",
+                                              "Whether each of them stays on a CPU of its own. For "
+                                              "a host that the relay has for itself.")),
     Restart(Value<Word<UdpPathWord>, MEMBER(udp_path)>(
         "udp_path",
         "How datagrams move: one a system call (plain), many (batch), or besides in runs by UDP "

@@ -117,7 +117,7 @@ std::expected<void, std::string> App::BringUp(const config::Config& config,
   admin_ = std::move(*admin);
   if (auto api = StartApi(config); !api) return api;
   ledger_->Start();
-  for (const auto& worker : workers_) worker->Start();
+  StartWorkers(config.pin_workers);
   stopped_ = false;
   return {};
 }
@@ -181,6 +181,13 @@ std::expected<void, std::string> App::OpenWorkers(const config::Config& config, 
   return {};
 }
 
+void App::StartWorkers(bool pinned) {
+  const std::vector<int> cpus = AllowedCpus();
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->Start(pinned ? std::optional(cpus[i % cpus.size()]) : std::nullopt);
+  }
+}
+
 void App::LogStarted(const config::Config& config, const std::vector<RelayAddress>& relays) const {
   std::vector<std::string> listen;
   for (const UdpListenOptions& each : listeners()) {
@@ -204,6 +211,7 @@ void App::LogStarted(const config::Config& config, const std::vector<RelayAddres
        {"relay_addresses", DescribeRelays(relays)},
        {"relay_ports", ports},
        {"workers", static_cast<uint64_t>(workers_.size())},
+       {"workers_pinned", config.pin_workers},
        {"udp_path", UdpPathName(udp_path_)},
        {"realm", config.auth.realm},
        {"users", static_cast<uint64_t>(config.auth.users.size())},

@@ -114,6 +114,7 @@ class App final : public MetricsSource, public AdminActions {
   std::expected<void, std::string> OpenMetering(const config::Config& config);
   std::expected<std::unique_ptr<CapKeeper>, std::string> MakeCaps(const config::Config& config);
   std::expected<void, std::string> OpenWorkers(const config::Config& config, WorkerSetup setup);
+  void StartWorkers(bool pinned);
   // app_reload.cc. Adopt serves by `config`, whose keys that need a restart are those in force; it
   // fails with a sentence and changes nothing. Both are for one thread at a time.
   std::expected<void, std::string> Adopt(config::Config config);

@@ -59,12 +59,21 @@ std::optional<uint32_t> QuotaOf(const std::string& mount, const std::string& pat
 }
 
 uint32_t UsableCpus() {
+  const auto cpus = static_cast<uint32_t>(AllowedCpus().size());
+  return std::min(cpus, QuotaOf("/sys/fs/cgroup", OwnCgroup()).value_or(cpus));
+}
+
+std::vector<int> AllowedCpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  int count = 1;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0) count = CPU_COUNT(&set);
-  const auto cpus = static_cast<uint32_t>(std::max(1, count));
-  return std::min(cpus, QuotaOf("/sys/fs/cgroup", OwnCgroup()).value_or(cpus));
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (CPU_ISSET(static_cast<size_t>(cpu), &set)) cpus.push_back(cpu);
+    }
+  }
+  if (cpus.empty()) cpus.push_back(0);
+  return cpus;
 }
 
 }  // namespace turnpike

@@ -1,5 +1,6 @@
 #include "server/process.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -41,6 +42,13 @@ void DisableCoreDumps() {
 }
 
 void NameThread(const char* name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+bool PinThread(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(cpu), &set);
+  return sched_setaffinity(0, sizeof(set), &set) == 0;
+}
 
 void BlockSignals() {
   signal(SIGPIPE, SIG_IGN);

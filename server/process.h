@@ -24,6 +24,9 @@ void DisableCoreDumps();
 // NameThread gives the calling thread a name for `top -H` and /proc, of 15 bytes at most.
 void NameThread(const char* name);
 
+// PinThread keeps the calling thread on one CPU. False: the kernel would not.
+bool PinThread(int cpu);
+
 // BlockSignals ignores SIGPIPE and blocks SIGTERM, SIGINT and SIGHUP in this thread and those it
 // starts: NextSignal then fetches them one by one. Call it before any thread starts. A second
 // SIGTERM while the server stops therefore waits, and cannot cost the last checkpoint.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/log.h"
 #include "server/process.h"
 
 namespace turnpike {
@@ -18,6 +19,7 @@ std::expected<std::unique_ptr<Worker>, std::string> Worker::Open(const WorkerSet
     if (!bound) return std::unexpected(bound.error());
     options.address = *bound;
     worker->listeners_.push_back(options);
+    worker->listener_names_.push_back(bound->ToString());
   }
   for (StreamListenOptions options : setup.stream_listeners) {
     const auto bound = worker->driver_.ListenStream(options);
@@ -34,9 +36,10 @@ Worker::~Worker() {
   Join();
 }
 
-void Worker::Start() {
-  thread_ = std::thread([this] {
+void Worker::Start(std::optional<int> cpu) {
+  thread_ = std::thread([this, cpu] {
     NameThread("relay");
+    if (cpu && !PinThread(*cpu)) Log(LogLevel::kWarning, "worker_not_pinned", {{"cpu", *cpu}});
     uv_run(loop_.get(), UV_RUN_DEFAULT);
   });
 }
@@ -93,9 +96,11 @@ void Worker::OnCommand() {
 
 WorkerView Worker::view() const {
   const IoStats& io = driver_.stats();
-  WorkerView view{.stats = &core_.stats(),
-                  .receive_overflows = &io.receive_overflows,
-                  .loop_lag_ns = &io.loop_lag_ns};
+  WorkerView view{.stats = &core_.stats(), .loop_lag_ns = &io.loop_lag_ns};
+  for (size_t i = 0; i < listener_names_.size(); ++i) {
+    view.receive_overflows.push_back({listener_names_[i], &io.listener_overflows[i]});
+  }
+  view.receive_overflows.push_back({"relay", &io.relay_overflows});
   for (const Transport transport : {Transport::kTcp, Transport::kTls, Transport::kDtls}) {
     view.connections.push_back(
         {TransportName(transport), &io.streams.connections[static_cast<size_t>(transport)]});

@@ -7,6 +7,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -46,8 +47,8 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Start starts the thread.
-  void Start();
+  // Start starts the thread, on `cpu` alone when one is given.
+  void Start(std::optional<int> cpu = std::nullopt);
 
   // EndSessions ends those of `sessions` that are this worker's, soon; any thread may call it.
   void EndSessions(const std::vector<SessionId>& sessions, CloseReason reason);
@@ -88,6 +89,7 @@ class Worker {
   TurnServer core_;
   Driver driver_;
   std::vector<UdpListenOptions> listeners_;
+  std::vector<std::string> listener_names_;  // of listeners_, as metrics show them
   std::vector<StreamListenOptions> stream_listeners_;
   std::atomic<bool> drain_{false};
   std::atomic<bool> drains_{false};

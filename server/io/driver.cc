@@ -23,7 +23,7 @@ Driver::Driver(uv_loop_t* loop, TurnServer& core, SlotFile& slots, const StreamO
     : loop_(loop),
       core_(core),
       slots_(slots),
-      receive_batch_(stats_.receive_overflows, udp_path),
+      receive_batch_(stats_.relay_overflows, udp_path),
       outbox_(*this, udp_path),
       relays_(loop, *this),
       streams_(loop, *this, *this, stats_.streams, streams),
@@ -49,6 +49,7 @@ std::expected<TransportAddress, std::string> Driver::ListenUdp(const UdpListenOp
   auto listener = UdpListener::Open(loop_, options, link, *this, &dtls_);
   if (!listener) return std::unexpected(listener.error());
   const TransportAddress bound = (*listener)->address();
+  (*listener)->udp_socket().overflows = &stats_.listener_overflows.emplace_back();
   links_.push_back(std::move(*listener));
   return bound;
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string_view>
 
 #include "common/base/counter.h"
@@ -51,9 +52,12 @@ struct StreamStats {
 
 // IoStats are running totals since the worker was made, and a gauge where said.
 struct IoStats {
-  Counter receive_overflows;  // datagrams that the kernel dropped: a receive buffer was full
-  Counter loop_lag_ns;        // gauge: how late the loop's last heartbeat was
-  Counter heartbeats;         // one a second, as long as the loop turns
+  // Datagrams that the kernel dropped because a receive buffer was full: of the relay sockets, and
+  // of each UDP listener in their order.
+  Counter relay_overflows;
+  std::deque<Counter> listener_overflows;
+  Counter loop_lag_ns;  // gauge: how late the loop's last heartbeat was
+  Counter heartbeats;   // one a second, as long as the loop turns
   StreamStats streams;
 };
 

@@ -83,7 +83,8 @@ void ReceiveBatch::ReadControl(msghdr& header, UdpSocket& socket, ReceivedRun& r
     } else if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SO_RXQ_OVFL) {
       // A running 32-bit count that wraps; the difference does not care.
       const auto drops = ReadPayload<uint32_t>(*control);
-      overflows_.Add(static_cast<uint32_t>(drops - socket.drops_seen));
+      Counter& overflows = socket.overflows != nullptr ? *socket.overflows : overflows_;
+      overflows.Add(static_cast<uint32_t>(drops - socket.drops_seen));
       socket.drops_seen = drops;
     }
   }

@@ -56,7 +56,8 @@ class ReceiveBatch {
   static constexpr size_t kBatch = 64;     // buffers that one system call fills
   static constexpr size_t kBuffers = 128;  // buffers that may wait to be sent on
 
-  // ReceiveBatch adds what the kernel says it dropped for want of room to `overflows` (not owned).
+  // ReceiveBatch adds what the kernel says it dropped for want of room to `overflows` (not owned),
+  // unless the socket has a counter of its own.
   explicit ReceiveBatch(Counter& overflows, UdpPath path = UdpPath::kOffload);
 
   // Receive reads what one system call gives without blocking. There must be `has_room`.

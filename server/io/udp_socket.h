@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <expected>
 
+#include "common/base/counter.h"
 #include "common/base/unique_fd.h"
 #include "common/net/transport_address.h"
 
@@ -27,6 +28,7 @@ struct UdpSocket {
   bool dont_fragment = false;       // how the socket option stands
   bool refuses_runs = false;        // its device cannot send runs (UDP GSO): do not try again
   uint32_t drops_seen = 0;          // the kernel's count of datagrams lost to a full receive buffer
+  Counter* overflows = nullptr;     // where they are counted; null: with the worker's relay sockets
   // The messages that the outbox holds for this socket, as indexes into it; -1: none.
   int32_t queue_head = -1;
   int32_t queue_tail = -1;

@@ -86,12 +86,6 @@ void ReadLoopLag(const Scrape& scrape, ExpositionWriter& out) {
   }
 }
 
-void ReadReceiveOverflows(const Scrape& scrape, ExpositionWriter& out) {
-  uint64_t sum = 0;
-  for (const WorkerView& worker : scrape.workers) sum += worker.receive_overflows->Get();
-  out.Add(sum);
-}
-
 // ReadNamed sums, for each name, a list of counters over the workers.
 void ReadNamed(const Scrape& scrape, ExpositionWriter& out, std::string_view label,
                std::vector<NamedCounter> WorkerView::* list) {
@@ -219,8 +213,9 @@ constexpr MetricRow kTable[] = {
     {"turn_loop_lag_seconds", kGauge, "seconds",
      "How late the worker's loop last was.", ReadLoopLag},
     {"turn_receive_overflows_total", kCounter, "",
-     "Datagrams that the kernel dropped because a socket's receive buffer was full.",
-     ReadReceiveOverflows},
+     "Datagrams that the kernel dropped because a receive buffer was full, by listener; relay: all "
+     "relayed addresses.",
+     [](S s, Out out) { ReadNamed(s, out, "listener", &WorkerView::receive_overflows); }},
     {"turn_connections", kGauge, "",
      "Stream connections and DTLS sessions open, by transport.",
      [](S s, Out out) { ReadNamed(s, out, "transport", &WorkerView::connections); }},

@@ -24,9 +24,9 @@ struct NamedCounter {
 
 // WorkerView is what one relay worker shows. The counters are single-writer and safe to read.
 struct WorkerView {
-  const TurnStats* stats = nullptr;            // never null
-  const Counter* receive_overflows = nullptr;  // datagrams the kernel dropped (SO_RXQ_OVFL)
-  const Counter* loop_lag_ns = nullptr;        // gauge: the last measured lateness of the loop
+  const TurnStats* stats = nullptr;      // never null
+  const Counter* loop_lag_ns = nullptr;  // gauge: the last measured lateness of the loop
+  std::vector<NamedCounter> receive_overflows = {};  // datagrams the kernel dropped, by listener
   std::vector<NamedCounter> connections = {};  // gauges: connections and sessions by transport
   std::vector<NamedCounter> connections_closed = {};  // by reason
   std::vector<NamedCounter> tls_handshakes = {};      // by result

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import ledger_sql
 import prometheus
@@ -29,7 +31,7 @@ def run(ctx: Context, workers: int = 1, udp_path: str = "auto") -> Server:
     ctx.on_cleanup(echo.close)
     coturn_port = free_port_pair()
     cases = make_cases(ctx, echo.port, coturn_port)
-    server = Server(ctx, workers=workers, udp_path=udp_path, auth={"users": [
+    server = Server(ctx, workers=workers, pin_workers=workers > 1, udp_path=udp_path, auth={"users": [
         {"username": c.load.username, "password": c.load.password, "account": c.account,
          "label": c.label} for c in cases if ":" not in c.load.username]}).start()
     start_turnutils_peer(ctx, coturn_port)
@@ -213,3 +215,15 @@ def check_spread(server: Server, workers: int) -> None:
     wakeups = thread_wakeups(server.process.pid)
     check(sum(count > 200 for count in wakeups) >= workers,
           f"not all of {workers} workers had work: wake-ups of the threads are {wakeups}")
+    if workers > 1:
+        allowed = sorted(os.sched_getaffinity(0))
+        check_equal(sorted(worker_cpus(server.process.pid)),
+                    sorted([allowed[i % len(allowed)]] for i in range(workers)),
+                    "the CPUs of each pinned worker")
+
+
+def worker_cpus(pid: int) -> list[list[int]]:
+    """The CPUs that each relay thread may use."""
+    return [sorted(os.sched_getaffinity(int(task.name)))
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            if (task / "comm").read_text().strip() == "relay"]

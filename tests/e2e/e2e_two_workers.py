@@ -1,5 +1,5 @@
-"""The same traffic over two workers, without UDP GSO and GRO: a client's 5-tuple stays with one,
-the counts stay exact."""
+"""The same traffic over two workers, each on a CPU of its own, without UDP GSO and GRO: a client's
+5-tuple stays with one, the counts stay exact."""
 
 from __future__ import annotations
 

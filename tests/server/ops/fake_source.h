@@ -19,7 +19,7 @@ class FakeSource : public MetricsSource {
  public:
   struct Worker {
     TurnStats stats;
-    Counter receive_overflows;
+    std::array<Counter, 2> receive_overflows;
     Counter loop_lag_ns;
     std::array<Counter, 2> connections;
     Counter connections_closed;
@@ -39,8 +39,9 @@ class FakeSource : public MetricsSource {
     for (const auto& worker : workers) {
       views.push_back(
           {.stats = &worker->stats,
-           .receive_overflows = &worker->receive_overflows,
            .loop_lag_ns = &worker->loop_lag_ns,
+           .receive_overflows = {{"192.0.2.1:3478", &worker->receive_overflows[0]},
+                                 {"relay", &worker->receive_overflows[1]}},
            .connections = {{"tcp", &worker->connections[0]}, {"tls", &worker->connections[1]}},
            .connections_closed = {{"idle", &worker->connections_closed}},
            .tls_handshakes = {{"ok", &worker->tls_handshakes}},
@@ -97,7 +98,7 @@ inline void FillEverything(FakeSource& source) {
     fill(stats.closed);
     stats.peer_connections.Set(next++);
     fill(stats.peer_connection_events);
-    worker->receive_overflows.Set(next++);
+    fill(worker->receive_overflows);
     worker->loop_lag_ns.Set(next++);
     fill(worker->connections);
     worker->connections_closed.Set(next++);

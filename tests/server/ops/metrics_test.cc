@@ -113,8 +113,9 @@ TEST_CASE("workers add up") {
   source.workers[0]->stats.peer_connections.Set(2);
   source.workers[1]->stats.peer_connections.Set(1);
   source.workers[1]->stats.peer_connection_events[3].Set(5);
-  source.workers[0]->receive_overflows.Set(1);
-  source.workers[1]->receive_overflows.Set(2);
+  source.workers[0]->receive_overflows[0].Set(1);
+  source.workers[1]->receive_overflows[0].Set(2);
+  source.workers[1]->receive_overflows[1].Set(8);
   source.workers[1]->loop_lag_ns.Set(1'250'000);
   source.workers[0]->connections[1].Set(4);
   source.workers[1]->connections[1].Set(5);
@@ -137,7 +138,8 @@ TEST_CASE("workers add up") {
            R"(turn_allocations_closed_total{reason="expired"} 12)",
            R"(turn_peer_connections 3)",
            R"(turn_peer_connection_events_total{event="bound"} 5)",
-           R"(turn_receive_overflows_total 3)",
+           R"(turn_receive_overflows_total{listener="192.0.2.1:3478"} 3)",
+           R"(turn_receive_overflows_total{listener="relay"} 8)",
            R"(turn_connections{transport="tcp"} 0)",
            R"(turn_connections{transport="tls"} 9)",
            R"(turn_connections_closed_total{reason="idle"} 6)",
