@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,7 +38,8 @@ def profile(ctx: Context, turnpike: Path, server: Contender, cell: Cell) -> str:
             recorder.wait()
     told = subprocess.run(["perf", "report", "-i", str(data), "--no-children", "--sort", "dso,symbol",
                            "--stdio", "-g", "none"], capture_output=True, text=True, check=False)
-    lines = [line.rstrip() for line in told.stdout.splitlines()
+    # Some versions end each line with empty columns.
+    lines = [re.sub(r"( +-)+$", "", line.rstrip()) for line in told.stdout.splitlines()
              if line.strip() and not line.startswith("#")]
     if not lines:
         raise Failure(f"perf report says nothing: {told.stderr[-500:]}")
