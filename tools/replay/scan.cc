@@ -245,7 +245,7 @@ Duration CaptureClock::Place(Duration time) {
   if (!first_) {
     first_ = newest_ = time;
   } else if (time < newest_ - kStep) {
-    shift_ += newest_ - time;
+    shift_ = std::min(shift_ + (newest_ - time), kFarthest);
     newest_ = time;
     ++steps_;
   }

@@ -71,15 +71,18 @@ std::expected<std::vector<load::SessionTraffic>, std::string> CollectTraffic(
 // CaptureClock makes times since the first packet from those of a capture.
 class CaptureClock {
  public:
-  // Place returns when a packet of that time is. Packets that are a little older than the newest,
-  // as several queues of a device make them, keep their times; a clock that steps back goes on
-  // from the newest packet.
+  // Place returns when a packet of that time, of Capture::Next, is. Packets that are a little older
+  // than the newest, as several queues of a device make them, keep their times; a clock that steps
+  // back goes on from the newest packet.
   Duration Place(Duration time);
 
   uint64_t steps() const { return steps_; }
 
  private:
   static constexpr Duration kStep = std::chrono::seconds(1);
+  // Of a clock that goes back by lifetimes, again and again. With a time of Capture::Next, half of
+  // what 64 bits hold and a second at most, it is still a sum of 64 bits. No replay takes as long.
+  static constexpr Duration kFarthest = Duration::max() / 2 - std::chrono::seconds(1);
 
   std::optional<Duration> first_;
   Duration newest_{};

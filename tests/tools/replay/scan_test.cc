@@ -188,6 +188,17 @@ TEST_CASE("a clock that steps back goes on from the newest packet; jitter betwee
   CHECK(clock.steps() == 2);
 }
 
+TEST_CASE("a clock that goes back by lifetimes, again and again, never goes back in the replay") {
+  CaptureClock clock;
+  const Duration last = Duration::max() / 2 + milliseconds(999);  // the largest of Capture::Next
+  CHECK(clock.Place(Duration(0)) == Duration(0));
+  for (int i = 0; i < 5; ++i) {
+    CHECK(clock.Place(last) >= last);
+    CHECK(clock.Place(Duration(0)) > Duration::max() / 2 - seconds(2));
+  }
+  CHECK(clock.steps() == 5);
+}
+
 TEST_CASE("what was captured out of order leaves with the packet before it") {
   PcapFile file;
   for (const auto& [sequence, ms] : std::vector<std::pair<uint16_t, int>>{{1, 0}, {2, 5}, {3, 4}}) {
