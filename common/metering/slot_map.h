@@ -14,9 +14,8 @@ namespace turnpike {
 
 // SlotMapError says why a file cannot be mapped.
 struct SlotMapError {
-  std::string text;  // a sentence that names the file
-  bool damaged =
-      false;  // what the file holds is of no use to anybody: no other start could read it
+  std::string text;      // a sentence that names the file
+  bool damaged = false;  // no other start could read the file either
 };
 
 // SlotMap maps the header and every segment at addresses that never change.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
 import ledger_sql
 import prometheus
 import usage
 from echo_peer import EchoPeer
-from harness import Context, Failure, check, check_equal, free_port_pair, thread_wakeups, wait_for
+from harness import (Context, Failure, check, check_equal, free_port_pair, thread_wakeups,
+                     threads_called, wait_for)
 from server import REGION, SECRET, Server
 from uclient import Load, Tally, Uclient, start_turnutils_peer
 
@@ -217,13 +217,7 @@ def check_spread(server: Server, workers: int) -> None:
           f"not all of {workers} workers had work: wake-ups of the threads are {wakeups}")
     if workers > 1:
         allowed = sorted(os.sched_getaffinity(0))
-        check_equal(sorted(worker_cpus(server.process.pid)),
+        check_equal(sorted(sorted(os.sched_getaffinity(thread))
+                           for thread in threads_called(server.process.pid, "relay")),
                     sorted([allowed[i % len(allowed)]] for i in range(workers)),
                     "the CPUs of each pinned worker")
-
-
-def worker_cpus(pid: int) -> list[list[int]]:
-    """The CPUs that each relay thread may use."""
-    return [sorted(os.sched_getaffinity(int(task.name)))
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            if (task / "comm").read_text().strip() == "relay"]

@@ -203,6 +203,12 @@ class Context:
         shutil.rmtree(self.directory)
 
 
+def threads_called(pid: int, name: str) -> list[int]:
+    """The ids of a process's threads of that name, in their order: `relay`, `ledger`."""
+    return sorted(int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()
+                  if (task / "comm").read_text().strip() == name)
+
+
 def thread_wakeups(pid: int) -> list[int]:
     """How often each thread of a process has waited and gone on, as the kernel counts it."""
     counts = []

@@ -8,18 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import Context, Process, Skipped, wait_for
+from harness import Context, Process, Skipped, threads_called, wait_for
 from server import Server
 
 
 def thread(server: Server, name: str) -> int:
     """The id of the server's first thread of that name: `relay` or `ledger`."""
-    def find() -> int | None:
-        for task in sorted(Path(f"/proc/{server.launched().pid}/task").iterdir()):
-            if (task / "comm").read_text().strip() == name:
-                return int(task.name)
-        return None
-    return wait_for(find, 10, f"a thread called {name}")
+    return wait_for(lambda: threads_called(server.launched().pid, name), 10,
+                    f"a thread called {name}")[0]
 
 
 def attach(ctx: Context, server: Server, name: str, *faults: str) -> Process:
