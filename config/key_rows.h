@@ -63,7 +63,7 @@ void AppendTo(std::vector<T>& list, T value) {
 inline const std::vector<IpRange>& ItemsOf(const IpSet& set) { return set.ranges(); }
 template <typename T>
 const std::vector<T>& ItemsOf(const std::vector<T>& list) {
-  return list;
+  return list;  // NOLINT(bugprone-return-const-ref-from-parameter): it is a part of Config
 }
 
 template <typename Items, typename Print>

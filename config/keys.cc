@@ -9,6 +9,7 @@ namespace turnpike::config {
 namespace {
 
 // MEMBER names a member of Config in a way that a template can carry.
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a name in brackets is none
 #define MEMBER(path) [](auto& config) -> auto& { return config.path; }
 
 constexpr Key kKeys[] = {

@@ -48,7 +48,7 @@ std::string BackupFault(const config::Config& config) {
 }  // namespace
 
 std::expected<std::unique_ptr<App>, std::string> App::Start(const config::Config& configured,
-                                                            Loader loader, Confine confine) {
+                                                            Loader loader, const Confine& confine) {
   const config::Config config = ForHost(configured, HasIpv6());
   std::unique_ptr<App> app(new App);
   app->identity_ = {config.node, config.region, config.edge, kVersion, config.admin.account_series};

@@ -44,7 +44,7 @@ class App final : public MetricsSource, public AdminActions {
   // threads.
   static std::expected<std::unique_ptr<App>, std::string> Start(const config::Config& config,
                                                                 Loader loader,
-                                                                Confine confine = nullptr);
+                                                                const Confine& confine = nullptr);
 
   // The destructor stops a server that runs, as Stop does.
   ~App() override;

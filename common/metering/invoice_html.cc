@@ -71,7 +71,7 @@ std::string Day(WallTime time) {
 // Description adds the line's share of its month, the invoice's or the corrected one, where that is
 // not all of it.
 std::string Description(const InvoiceLine& line) {
-  const std::string text = Escaped(DescribeLine(line));
+  std::string text = Escaped(DescribeLine(line));
   const BillingPeriod month = BillingPeriodOf(line.from);
   if (line.from == month.from && line.to == month.to) return text;
   return text + " (from " + Day(line.from) + ", before " + Day(line.to) + ")";

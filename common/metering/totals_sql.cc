@@ -1,5 +1,7 @@
 #include "common/metering/totals_sql.h"
 
+#include <fmt/format.h>
+
 #include <vector>
 
 namespace turnpike {
@@ -21,9 +23,8 @@ std::string GrowColumns(std::string_view table, int keys,
   }
   std::string growth;
   for (const std::string_view column : columns) {
-    const std::string name(column);
-    growth += (growth.empty() ? "" : ", ") + name + " = min(" + name + " + excluded." + name +
-              ", 9223372036854775807)";
+    growth += fmt::format("{0}{1} = min({1} + excluded.{1}, 9223372036854775807)",
+                          growth.empty() ? "" : ", ", column);
   }
   return "INSERT INTO " + std::string(table) + " VALUES (" + values +
          ") ON CONFLICT DO UPDATE SET " + growth;

@@ -184,7 +184,7 @@ Link* Driver::FindListener(const TransportAddress& address) {
   return found == links_.end() ? nullptr : found->get();
 }
 
-void Driver::Execute(OpenRelay output) {
+void Driver::Execute(const OpenRelay& output) {
   const bool is_tcp = output.protocol == RelayProtocol::kTcp;
   const auto opened = is_tcp ? tcp_relays_.Open(output.relay, output.bind)
                              : relays_.Open(output.relay, output.bind);

@@ -103,7 +103,7 @@ class Driver final : public TransportHost,
   void FlushOutbox();
   Link* FindListener(const TransportAddress& address);
   void Execute(SendMessage output);
-  void Execute(OpenRelay output);
+  void Execute(const OpenRelay& output);
   void Execute(const CloseRelay& output);
   void Execute(const ConnectPeer& output);
   void Execute(const ClosePeer& output);

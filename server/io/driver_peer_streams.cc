@@ -37,7 +37,9 @@ void Driver::OnClientEnd(CoreId owner, ClientEnd end) {
   if (owner == core_.core_id()) return Adopt(std::move(end));
   Handover item(std::move(end));
   if (handovers_ == nullptr || !handovers_->Post(owner, std::move(item))) {
-    // cppcheck-suppress accessMoved ; a board that refuses an item leaves it as it was
+    // A board that refuses an item leaves it as it was.
+    // cppcheck-suppress accessMoved
+    // NOLINTNEXTLINE(bugprone-use-after-move)
     tcp_relays_.Refuse(std::get<ClientEnd>(std::move(item)));
   }
 }

@@ -33,10 +33,10 @@ std::expected<std::string, std::string> ReadWholeFile(const std::string& path) {
   if (file == nullptr) return failure();
   std::string text;
   std::array<char, 4096> buffer;
-  while (const size_t got = std::fread(buffer.data(), 1, buffer.size(), file.get())) {
-    text.append(buffer.data(), got);
+  while (std::feof(file.get()) == 0) {
+    text.append(buffer.data(), std::fread(buffer.data(), 1, buffer.size(), file.get()));
+    if (std::ferror(file.get()) != 0) return failure();
   }
-  if (std::ferror(file.get()) != 0) return failure();
   return text;
 }
 

@@ -17,8 +17,7 @@ uint64_t Sum(const Scrape& scrape, Pick pick) {
 }
 
 // NamedLabel is a label whose value is a word of ours, RegionLabel the server's region.
-template <typename Name>
-Label NamedLabel(std::string_view label, Name name) {
+inline Label NamedLabel(std::string_view label, std::string_view name) {
   return {label, std::string(name)};
 }
 

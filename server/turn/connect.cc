@@ -7,6 +7,16 @@ namespace turnpike {
 
 using stun::AttributeType;
 
+namespace {
+
+std::optional<ConnectionId> ConnectionIdOf(const stun::MessageView& message) {
+  const auto value = message.Find(AttributeType::kConnectionId);
+  const auto id = value ? stun::DecodeU32(*value) : std::nullopt;
+  return id ? std::optional<ConnectionId>(*id) : std::nullopt;
+}
+
+}  // namespace
+
 // §5.2.
 Handled TurnServer::Impl::OnConnect(const Request& request) {
   Allocation& allocation = *request.allocation;
@@ -82,9 +92,8 @@ void TurnServer::Impl::AnswerConnect(const Allocation& allocation, const Connect
 // with the keys of the allocation, also when they are not those of a new client any more.
 std::optional<OfferedStream> TurnServer::Impl::OfferFor(const stun::MessageView& message) const {
   if (message.method() != stun::Method::kConnectionBind) return std::nullopt;
-  const auto value = message.Find(AttributeType::kConnectionId);
-  const auto id = value ? stun::DecodeU32(*value) : std::nullopt;
-  return id ? directory_.FindOffer(ConnectionId(*id)) : std::nullopt;
+  const auto id = ConnectionIdOf(message);
+  return id ? directory_.FindOffer(*id) : std::nullopt;
 }
 
 // §5.4. The peer connection may belong to another worker's core: then the client's connection moves
@@ -98,14 +107,14 @@ Handled TurnServer::Impl::OnConnectionBind(const Request& request) {
   }
   // "does not contain the CONNECTION-ID attribute, or ... does not refer to an existing pending
   // connection": 400.
+  const auto id = ConnectionIdOf(request.message);
   const auto offer = OfferFor(request.message);
-  if (!offer) return std::unexpected(ErrorStatus::kBadRequest);
+  if (!id || !offer) return std::unexpected(ErrorStatus::kBadRequest);
   if (offer->username != request.who.principal.username) {
     stats_.auth_failures[static_cast<size_t>(AuthFailure::kWrongUser)].Add(1);
     return std::unexpected(ErrorStatus::kWrongCredentials);
   }
-  const ConnectionId id(*stun::DecodeU32(*request.message.Find(AttributeType::kConnectionId)));
-  if (!directory_.TakeOffer(id)) return std::unexpected(ErrorStatus::kBadRequest);
+  if (!directory_.TakeOffer(*id)) return std::unexpected(ErrorStatus::kBadRequest);
   Answer(request.from, stun::Class::kSuccessResponse, [](stun::MessageBuilder&) {});
   outputs_.push_back(
       BindPeer{.link = request.from.client.link, .owner = offer->owner, .stream = offer->stream});

@@ -21,10 +21,11 @@ std::expected<std::shared_ptr<AccountQuota>, ErrorStatus> TurnServer::Impl::Take
                              : ErrorStatus::kAllocationQuotaReached);
 }
 
-void TurnServer::Impl::JoinAccount(Allocation& allocation, std::shared_ptr<AccountQuota> quota) {
+void TurnServer::Impl::JoinAccount(Allocation& allocation,
+                                   const std::shared_ptr<AccountQuota>& quota) {
   AccountQuota* const key = quota.get();
   allocation.counted_at = allocation.five_tuple.client.ip;
-  allocation.share = &shares_.try_emplace(key, std::move(quota)).first->second;
+  allocation.share = &shares_.try_emplace(key, quota).first->second;
   ++allocation.share->allocations;
   UpdateThrottle(allocation);
 }

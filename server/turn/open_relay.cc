@@ -54,7 +54,7 @@ Handled TurnServer::Impl::StartAllocation(const Request& request, Opening openin
   allocation.protocol = opening.protocol;
   allocation.metered_as = request.five_tuple().transport;
   allocation.username = principal.username;
-  JoinAccount(allocation, std::move(*quota));
+  JoinAccount(allocation, *quota);
   allocation.keys = request.who.keys;
   allocation.answer = request.who.answer;
   allocation.created_at = request.now.mono;

@@ -213,7 +213,7 @@ class TurnServer::Impl {
   // limits.cc: quotas, and rates.
   std::expected<std::shared_ptr<AccountQuota>, ErrorStatus> TakeQuota(const QuotaHolder& holder,
                                                                       MonoTime now);
-  void JoinAccount(Allocation& allocation, std::shared_ptr<AccountQuota> quota);
+  void JoinAccount(Allocation& allocation, const std::shared_ptr<AccountQuota>& quota);
   void LeaveAccount(Allocation& allocation, MonoTime now);
   void UpdateThrottle(Allocation& allocation);
   // HoldsBack says that a packet exceeds a rate, and counts it. It is asked for every packet.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Cell:
     """What is run: a line of the result."""
 
-    kind: str  # saturated, fixed, limit, churn, memory or generator
+    kind: str  # saturated, fixed, limit, churn, memory, generator or workers
     transport: str = "udp"
     size: int = 160
     sessions: int = 1

@@ -12,6 +12,7 @@ REFERENCE = "coturn"
 OWN = "turnpiked"
 FLOOR = "forwarder"
 UNMETERED = "unmetered"
+TWO_WORKERS = "two-workers"
 
 # The most CPU that turnpiked may use per relayed packet, coturn's in the same run being 1.
 CPU_GOALS = {
@@ -28,6 +29,7 @@ LATENCY_GOAL = 1.00  # p99 at the fixed rate, coturn's being 1
 CHURN_GOAL = 2.00  # allocations per second, coturn's being 1
 MEMORY_GOAL = 2048  # bytes per idle allocation
 METERING_GOAL = 1.02  # CPU per packet with metering, that of a build without being 1
+WORKERS_GOAL = 1.70  # what two workers relay when cores are free, one's being 1
 GENERATOR_GOAL = 0.60  # the generator's CPU per packet, the server's being 1
 
 Results = dict[Cell, dict[str, list[Sample]]]
@@ -70,7 +72,7 @@ def cells_of(results: Results, kind: str) -> list[Cell]:
 
 def cpu_table(results: Results, kind: str, servers: Sequence[str]) -> str:
     rows = []
-    others = [s for s in servers if s not in (REFERENCE, OWN, FLOOR, UNMETERED)]
+    others = [s for s in servers if s not in (REFERENCE, OWN, FLOOR, UNMETERED, TWO_WORKERS)]
     for cell in cells_of(results, kind):
         goal = CPU_GOALS.get((kind, cell.transport, cell.size), {}).get(cell.sessions)
         to_coturn = ratio(results, cell, OWN, REFERENCE, "cpu_us")
@@ -138,6 +140,18 @@ def generator_table(results: Results) -> str:
                   "late p99 µs", "lost by the generator"], rows)
 
 
+def workers_table(results: Results) -> str:
+    rows = []
+    for cell in cells_of(results, "workers"):
+        dearer = ratio(results, cell, TWO_WORKERS, OWN, "cpu_us")
+        reached = 2 / dearer if dearer else None
+        rows.append([cell.title()] +
+                    [shown(median(values(results, cell, s, "cpu_us"))) for s in (OWN, TWO_WORKERS)] +
+                    [shown(reached), verdict(reached, WORKERS_GOAL, at_least=True)])
+    return table(["cell", "one worker µs", "two workers µs", "two relay, one being 1",
+                  f"≥ {WORKERS_GOAL:.2f}"], rows)
+
+
 def missed(results: Results) -> list[Cell]:
     """The cells whose CPU goals turnpiked misses: those that a profile should explain."""
     found = []
@@ -181,6 +195,8 @@ def report(results: Results, servers: Sequence[str], preamble: str,
          lambda: memory_table(results)),
         ("generator", f"CPU of the generator per packet, {GENERATOR_PPS:,} packets/s going up",
          lambda: generator_table(results)),
+        ("workers", "CPU per relayed packet of two workers, saturated, and what they would relay with "
+                    "a core for each", lambda: workers_table(results)),
     ]
     for kind, title, make in sections:
         if cells_of(results, kind):

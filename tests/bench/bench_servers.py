@@ -72,11 +72,15 @@ class Contender:
 class Turnpiked(Contender):
     """turnpiked of one build, with all that is on by default: metering, metrics, log."""
 
-    def __init__(self, name: str, ctx: Context, program: Path):
+    def __init__(self, name: str, ctx: Context, program: Path, workers: int = 1):
         super().__init__(name, ctx)
         self.program = program
+        self.workers = workers
         if not program.exists():
             raise Failure(f"{program} is not there: tools/build release")
+
+    def takes(self, cell: Cell) -> bool:
+        return super().takes(cell) and (self.workers == 1 or cell.kind == "workers")
 
     def start(self) -> Running:
         state = self.ctx.directory / f"{self.name}-state"
@@ -85,7 +89,7 @@ class Turnpiked(Contender):
         server = Server(self.ctx, self.name)
         # Only what is needed: an older build that is run beside knows these keys too.
         server.config = {
-            "workers": 1,
+            "workers": self.workers,
             "listen": [{"transport": "udp", "address": "127.0.0.1", "port": server.port},
                        {"transport": "tcp", "address": "127.0.0.1", "port": server.port},
                        {"transport": "tls", "address": "127.0.0.1", "port": tls_port}],
@@ -108,7 +112,7 @@ class Coturn(Contender):
     """Debian's coturn without what a comparison does not need: no log, no CLI, one relay thread."""
 
     def takes(self, cell: Cell) -> bool:
-        return super().takes(cell) and cell.kind != "generator"
+        return super().takes(cell) and cell.kind not in ("generator", "workers")
 
     def start(self) -> Running:
         port, tls_port = free_port(), free_port()

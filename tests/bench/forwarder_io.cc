@@ -109,7 +109,7 @@ void SendQueue::Prepare(size_t message, int32_t first, size_t datagrams, size_t&
     vectors_[vector++] = {const_cast<uint8_t*>(entry.payload.data()), entry.payload.size()};
     index = entry.next;
   }
-  header.msg_iovlen = static_cast<size_t>(&vectors_[vector] - header.msg_iov);
+  header.msg_iovlen = static_cast<size_t>(vectors_.data() + vector - header.msg_iov);
   if (datagrams == 1) return;
   header.msg_control = &controls_[message];
   header.msg_controllen = sizeof(Control);

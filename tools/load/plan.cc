@@ -4,6 +4,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "common/base/check.h"
+
 namespace turnpike::load {
 namespace {
 
@@ -101,6 +103,7 @@ std::expected<HostPort, std::string> ParseHostPort(std::string_view text) {
 Transport Plan::TransportOf(uint32_t number) const {
   uint64_t sum = 0;
   for (const uint32_t weight : mix) sum += weight;
+  TP_CHECK(sum > 0);
   uint64_t place = number % sum;
   for (size_t i = 0; i < mix.size(); ++i) {
     if (place < mix[i]) return static_cast<Transport>(i);

@@ -49,7 +49,8 @@ std::string Text(double x, double y, std::string_view anchor, std::string_view t
 std::string Grid(const Plot& plot, const Frame& frame) {
   std::string svg;
   const double step = NiceStep(frame.y_high, 5);
-  for (double y = 0; y <= frame.y_high * 1.0001; y += step) {
+  for (int i = 0; i * step <= frame.y_high * 1.0001; ++i) {
+    const double y = i * step;
     svg += fmt::format("<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" class=\"grid\"/>\n",
                        kLeft, kWidth - kRight, frame.Y(y), frame.Y(y));
     svg += Text(kLeft - 6, frame.Y(y) + 4, "end", fmt::format("{:g}", y));
@@ -57,7 +58,9 @@ std::string Grid(const Plot& plot, const Frame& frame) {
   auto labels = plot.x_labels;
   if (labels.empty()) {
     const double x_step = NiceStep(frame.x_high - frame.x_low, 10);
-    for (double x = std::ceil(frame.x_low / x_step) * x_step; x <= frame.x_high; x += x_step) {
+    const double first = std::ceil(frame.x_low / x_step) * x_step;
+    for (int i = 0; first + i * x_step <= frame.x_high; ++i) {
+      const double x = first + i * x_step;
       labels.emplace_back(x, fmt::format("{:g}", x));
     }
   }

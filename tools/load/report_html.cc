@@ -74,7 +74,8 @@ Plot LatencyByPercentile(const RunResult& result) {
   Series lateness{"lateness of the generator", "#888888", {}};
   constexpr double kStep = 0.05;  // of a factor of ten
   constexpr double kMost = 5;     // 99.999 %
-  for (double tens = 0; tens <= kMost + kStep / 2; tens += kStep) {
+  for (int i = 0; i * kStep <= kMost + kStep / 2; ++i) {
+    const double tens = i * kStep;
     const double percent = 100 * (1 - std::pow(10, -tens));
     series.points.emplace_back(tens, Millis(latency.Percentile(percent)));
     lateness.points.emplace_back(tens, Millis(result.measurements.lateness.Percentile(percent)));

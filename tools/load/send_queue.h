@@ -31,7 +31,7 @@ struct Item {
 class SendQueue {
  public:
   static constexpr size_t kMaxMessages = 512;
-  static constexpr size_t kMaxBytes = 256 * 1024;
+  static constexpr size_t kMaxBytes = size_t{256} << 10;
 
   // Part is messages of one flow, one behind the other.
   struct Part {

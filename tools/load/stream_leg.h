@@ -30,7 +30,7 @@ class StreamLeg final : public ClientLeg {
 
  private:
   // kMaxWaiting bounds what waits for a server that does not read: packets beyond it are not sent.
-  static constexpr size_t kMaxWaiting = 256 * 1024;
+  static constexpr size_t kMaxWaiting = size_t{256} << 10;
 
   std::expected<void, std::string> Flush();
   std::expected<void, std::string> OnBytes(ByteSpan bytes, MonoTime now, MessageSink& sink);

@@ -63,9 +63,9 @@ std::expected<RelayedBytes, std::string> ReadMetrics(const std::string& url) {
 // CompareBooks waits until the ledger has the sessions' ends, and compares.
 load::BillingResult CompareBooks(const load::RunResult& result, const RunOptions& options,
                                  const RelayedBytes& metrics_before) {
-  const auto failed = [](std::string why) {
+  const auto failed = [](const std::string& why) {
     load::BillingResult billing;
-    billing.error = std::move(why);
+    billing.error = why;
     return billing;
   };
   // The server's clock reads a little later than ours did.
