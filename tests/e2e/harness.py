@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -61,18 +62,20 @@ _given: set[int] = set()
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """Returns a port that no TCP or UDP socket of `address` has at the moment, each only once."""
+    """Returns a port that no TCP or UDP socket of `address` has at the moment, each only once. It lies
+    above those that the kernel gives by itself: a peer of a load test that got the number of a TCP
+    listener would be refused as one of the server's own."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     while True:
         with (socket.socket(family, socket.SOCK_STREAM) as tcp,
               socket.socket(family, socket.SOCK_DGRAM) as udp):
-            tcp.bind((address, 0))
-            port = int(tcp.getsockname()[1])
+            port = random.randrange(61000, 65536)
+            if port in _given:
+                continue
             try:
+                tcp.bind((address, port))
                 udp.bind((address, port))
             except OSError:
-                continue
-            if port in _given:
                 continue
             _given.add(port)
             return port
