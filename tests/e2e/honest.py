@@ -68,7 +68,8 @@ class Honest:
     def _end(self) -> tuple[int, dict[str, Any]]:
         if self._process.running():
             self._process.popen.send_signal(signal.SIGINT)
-        return self._process.wait(60), json.loads(self._result.read_text())
+        # Longer than the load's own patience, so that it says itself what it waits for.
+        return self._process.wait(150), json.loads(self._result.read_text())
 
     def _relayed(self) -> int:
         return prometheus.total(prometheus.scrape(self._server), "turn_relay_packets_total")
