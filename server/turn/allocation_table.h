@@ -33,7 +33,8 @@ class AllocationTable {
       Allocation& candidate = Record(cell.record);
       if (candidate.five_tuple == tuple) return last_found_ = &candidate;
       // One that is moving has two.
-      if (candidate.next_tuple() != nullptr && *candidate.next_tuple() == tuple) return &candidate;
+      const FiveTuple* const next = candidate.next_tuple();
+      if (next != nullptr && *next == tuple) return &candidate;
     }
   }
 
