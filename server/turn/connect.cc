@@ -108,8 +108,8 @@ Handled TurnServer::Impl::OnConnectionBind(const Request& request) {
   // "does not contain the CONNECTION-ID attribute, or ... does not refer to an existing pending
   // connection": 400.
   const auto id = ConnectionIdOf(request.message);
-  const auto offer = OfferFor(request.message);
-  if (!id || !offer) return std::unexpected(ErrorStatus::kBadRequest);
+  const auto offer = id ? directory_.FindOffer(*id) : std::nullopt;
+  if (!offer) return std::unexpected(ErrorStatus::kBadRequest);
   if (offer->username != request.who.principal.username) {
     stats_.auth_failures[static_cast<size_t>(AuthFailure::kWrongUser)].Add(1);
     return std::unexpected(ErrorStatus::kWrongCredentials);

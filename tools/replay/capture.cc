@@ -39,12 +39,14 @@ std::unexpected<CaptureError> Failed(const std::string& name, const std::string&
   return std::unexpected(CaptureError{name + " " + why, cut_off});
 }
 
-// IsCompressed looks at the first byte, and puts it back, which a pipe allows too. It is that of
-// gzip or zstd; no capture begins so.
+// IsCompressed looks at the first bytes, and goes back to the start.
 bool IsCompressed(std::FILE* file) {
-  const int first = std::fgetc(file);
-  if (first != EOF) std::ungetc(first, file);
-  return first == 0x1f || first == 0x28;
+  std::array<uint8_t, 4> head{};
+  const size_t size = std::fread(head.data(), 1, head.size(), file);
+  const bool at_start = std::fseek(file, 0, SEEK_SET) == 0;
+  const bool gzip = head[0] == 0x1f && head[1] == 0x8b;
+  const bool zstd = head == std::array<uint8_t, 4>{0x28, 0xb5, 0x2f, 0xfd};
+  return at_start && size == head.size() && (gzip || zstd);
 }
 
 }  // namespace
