@@ -38,7 +38,7 @@ def run(ctx: Context) -> None:
     running = [(case, Uclient(ctx, server, case.load, f"uclient-{case.name}")) for case in cases]
     for case, uclient in running:
         case.tally = uclient.exact()
-    exact.wait_until_booked(server, cases)
+    exact.wait_until_booked(ctx, server, cases)
     exact.check_all(ctx, server, cases, echo)
     exact.check_metrics(server, cases)
     check_handshake(ctx, server, shared)

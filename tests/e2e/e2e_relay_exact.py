@@ -41,7 +41,7 @@ def run(ctx: Context, workers: int = 1, udp_path: str = "auto") -> Server:
     for case, uclient in running:
         case.tally = uclient.exact()
 
-    wait_until_booked(server, cases)
+    wait_until_booked(ctx, server, cases)
     check_all(ctx, server, cases, echo)
     check_metrics(server, cases)
     prometheus.check_with_promtool(ctx, server)
@@ -125,11 +125,14 @@ def expected(cases: list[Case]) -> int:
     return sum(c.load.sessions * c.load.messages * c.load.length for c in cases)
 
 
-def wait_until_booked(server: Server, cases: list[Case]) -> None:
+def wait_until_booked(ctx: Context, server: Server, cases: list[Case]) -> None:
+    """The last bytes may be in the ledger before the checkpoint that brings their session's end."""
     def booked() -> bool:
         samples = prometheus.scrape(server)
         return prometheus.billed(samples) >= 2 * expected(cases)
     wait_for(booked, 30, "the ledger to hold all that the clients sent and received")
+    wait_for(lambda: all(row["close_reason"] for row in usage.sessions(ctx, server)
+                         if row["billable_bytes"]), 30, "the ledger to hold every session's end")
 
 
 def check_all(ctx: Context, server: Server, cases: list[Case], echo: EchoPeer) -> None:

@@ -35,7 +35,7 @@ def run(ctx: Context) -> None:
     uninvited(ctx, server)
     for case, uclient in running:
         case.tally = uclient.exact()
-    exact.wait_until_booked(server, cases)
+    exact.wait_until_booked(ctx, server, cases)
     exact.check_all(ctx, server, cases, echo)
     exact.check_metrics(server, cases)
     for transport in ("tcp", "tls"):
