@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -19,8 +18,6 @@ USERNAME = "alice"
 PASSWORD = "s3cret"
 REALM = "turnpike.example"
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
 
 class Running:
     """A server that serves: where it listens, and what it has used."""
@@ -36,8 +33,8 @@ class Running:
 
     def cpu_seconds(self) -> float:
         """User and system time of all its threads so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        # clock_getcpuclockid(3), which Python does not have.
+        return time.clock_gettime(~self.pid << 3 | 2)
 
     def resident_bytes(self) -> int:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
