@@ -27,7 +27,8 @@ ReceiveBatch::ReceiveBatch(Counter& overflows, UdpPath path)
       path_(path),
       // Not value-initialised: untouched pages cost nothing.
       memory_(std::make_unique_for_overwrite<uint8_t[]>(kBuffers * kStride)) {
-  for (size_t i = 0; i < kBatch; ++i) {
+  for (size_t i = 0; i < kBuffers; ++i) {
+    vectors_[i] = {memory_.get() + i * kStride, kLargestDatagram};
     msghdr& header = messages_[i].msg_hdr;
     header.msg_name = &addresses_[i];
     header.msg_iov = &vectors_[i];
@@ -41,24 +42,22 @@ ReceiveBatch::ReceiveBatch(Counter& overflows, UdpPath path)
 Received ReceiveBatch::Receive(UdpSocket& socket) {
   TP_DCHECK(has_room());
   const size_t limit = path_ == UdpPath::kPlain ? 1 : kBatch;
-  for (size_t i = 0; i < limit; ++i) {
-    vectors_[i] = {memory_.get() + (used_ + i) * kStride, kLargestDatagram};
-  }
+  const std::span<mmsghdr> free = std::span(messages_).subspan(used_, limit);
   int count = -1;
   // An error that an earlier send left on the socket is reported once and cleared by that; it must
   // not be mistaken for an empty socket.
   for (int attempt = 0; attempt < 3 && count < 0; ++attempt) {
-    count = recvmmsg(socket.fd.get(), messages_.data(), static_cast<unsigned>(limit), MSG_DONTWAIT,
-                     nullptr);
+    count =
+        recvmmsg(socket.fd.get(), free.data(), static_cast<unsigned>(limit), MSG_DONTWAIT, nullptr);
     if (count < 0 && errno == EAGAIN) break;
   }
   if (count <= 0) return {};
   const auto size = static_cast<size_t>(count);
   for (size_t i = 0; i < size; ++i) {
-    msghdr& header = messages_[i].msg_hdr;
+    msghdr& header = free[i].msg_hdr;
     ReceivedRun& run = runs_[i];
-    run.bytes = {static_cast<uint8_t*>(vectors_[i].iov_base), messages_[i].msg_len};
-    run.from = FromSocketAddress(addresses_[i]);
+    run.bytes = {static_cast<uint8_t*>(header.msg_iov->iov_base), free[i].msg_len};
+    run.from = FromSocketAddress(addresses_[used_ + i]);
     ReadControl(header, socket, run);
     header.msg_namelen = sizeof(SocketAddress);
     header.msg_controllen = sizeof(Control);

@@ -88,10 +88,11 @@ class ReceiveBatch {
   UdpPath path_;
   size_t used_ = 0;
   std::unique_ptr<uint8_t[]> memory_;
-  std::array<mmsghdr, kBatch> messages_{};
-  std::array<iovec, kBatch> vectors_{};
-  std::array<SocketAddress, kBatch> addresses_{};
-  std::array<Control, kBatch> controls_{};
+  // What the kernel is given of each buffer, once: nothing is left to prepare for a call.
+  std::array<mmsghdr, kBuffers> messages_{};
+  std::array<iovec, kBuffers> vectors_{};
+  std::array<SocketAddress, kBuffers> addresses_{};
+  std::array<Control, kBuffers> controls_{};
   std::array<ReceivedRun, kBatch> runs_{};
 };
 
