@@ -22,7 +22,7 @@
 namespace turnpike::config {
 namespace {
 
-constexpr size_t kMaxFileBytes = 1 << 20;
+constexpr size_t kMaxConfigBytes = 1 << 20;
 
 // TreeBuilder turns yaml-cpp's events into a Node. YAML::Node would do, but it drops the lines of
 // keys.
@@ -119,8 +119,8 @@ std::optional<std::string> ProcessEnvironment(std::string_view name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-// HostName returns the host's name, or `localhost` if it has none that fits.
-std::string HostName() {
+// ThisHost returns the host's name, or `localhost` if it has none that fits.
+std::string ThisHost() {
   std::array<char, 65> buffer{};
   if (gethostname(buffer.data(), buffer.size() - 1) != 0 || buffer[0] == '\0') return "localhost";
   return buffer.data();
@@ -207,10 +207,10 @@ std::expected<Config, std::vector<Problem>> Parse(std::string_view text, const s
 }
 
 std::expected<Config, std::vector<Problem>> Load(const std::string& path) {
-  const auto text = ReadSmallFile(path, kMaxFileBytes);
+  const auto text = ReadSmallFile(path, kMaxConfigBytes);
   if (!text) return std::unexpected(std::vector<Problem>{{path, 0, "", text.error()}});
   auto config = Parse(*text, path, ProcessEnvironment);
-  if (config && config->node.empty()) config->node = HostName();
+  if (config && config->node.empty()) config->node = ThisHost();
   return config;
 }
 

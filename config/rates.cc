@@ -17,7 +17,7 @@
 namespace turnpike::config {
 namespace {
 
-constexpr size_t kMaxFileBytes = 16 << 20;  // account overrides may be many
+constexpr size_t kMaxRatesBytes = 16 << 20;  // account overrides may be many
 constexpr size_t kMaxNameBytes = 256;
 
 // Member is one key of a map and what reads its value.
@@ -334,7 +334,7 @@ std::expected<RateTable, std::vector<Problem>> ParseRates(std::string_view text,
 
 std::expected<RateTable, std::vector<Problem>> LoadRates(const std::string& path,
                                                          const std::optional<RatedTime>& time) {
-  const auto text = ReadSmallFile(path, kMaxFileBytes);
+  const auto text = ReadSmallFile(path, kMaxRatesBytes);
   if (!text) return std::unexpected(std::vector<Problem>{{path, 0, "", text.error()}});
   return ParseRates(*text, path, time);
 }

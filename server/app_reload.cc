@@ -23,7 +23,7 @@ std::string Explained(std::string problem, bool landlock) {
 }
 
 // A worker that is stuck for longer than this takes the rules up when it goes on.
-constexpr std::chrono::seconds kPatience{2};
+constexpr std::chrono::seconds kReloadPatience{2};
 
 // A certificate that could not be read is tried again so often.
 constexpr std::chrono::seconds kRetryInterval{10};
@@ -144,7 +144,7 @@ void App::Serve(const config::Config& config, FileWatch files, StreamOptions str
   const TurnOptions turn = MakeTurnOptions(config, relays_, host_);
   std::vector<std::future<void>> applied;
   for (const auto& worker : workers_) applied.push_back(worker->Apply(turn, streams_));
-  for (const auto& each : applied) each.wait_for(kPatience);
+  for (const auto& each : applied) each.wait_for(kReloadPatience);
 }
 
 std::expected<StreamOptions, std::string> App::MakeStreams(const config::Config& config) {

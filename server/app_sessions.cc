@@ -8,7 +8,7 @@ namespace turnpike {
 namespace {
 
 // A slow disk holds up the thread that reads the slots.
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kAnswerPatience{5};
 // Between the two readings of a rate, for whoever asks first.
 constexpr std::chrono::milliseconds kRateInterval{600};
 
@@ -19,7 +19,7 @@ std::expected<std::vector<LiveSession>, std::string> App::Sessions() {
   const bool has_rates = rates_.IsFresh(ReadClocks().mono);
   for (int reading = has_rates ? 1 : 0;; ++reading) {
     auto future = ledger_->ReadLive();
-    if (future.wait_for(kPatience) != std::future_status::ready) {
+    if (future.wait_for(kAnswerPatience) != std::future_status::ready) {
       return std::unexpected(
           "the sessions cannot be read now: the ledger's disk is slow, or the server stops");
     }

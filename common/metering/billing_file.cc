@@ -47,7 +47,7 @@ PRAGMA user_version = 1;
 constexpr std::array<std::string_view, kEntryKindCount> kKindNames = {"usage", "correction",
                                                                       "invoice", "close"};
 
-std::string Explain(const Database& database) {
+std::string ExplainBilling(const Database& database) {
   switch (database.code() & 0xFF) {
     case SQLITE_BUSY:
       return database.path() + " is in use by another command that closes or corrects: wait for it";
@@ -155,7 +155,7 @@ std::expected<std::unique_ptr<BillingFile>, std::string> BillingFile::Open(const
   const int64_t application = database.QueryInt("PRAGMA application_id");
   const bool empty = version == 0 && application == 0 &&
                      database.QueryInt("SELECT count(*) FROM sqlite_schema") == 0;
-  if (!database.ok()) return std::unexpected(Explain(database));
+  if (!database.ok()) return std::unexpected(ExplainBilling(database));
   if (!empty && application != kApplicationId) {
     return std::unexpected(path + " is not a billing file of Turnpike: move it away");
   }
@@ -203,7 +203,7 @@ std::expected<std::unique_ptr<BillingFile>, std::string> BillingFile::Check(
   Statement unknown(database,
                     "SELECT min(number), kind FROM entry WHERE kind NOT IN (" + known + ")");
   const bool found = unknown.Step() && !unknown.IsNull(0);
-  if (!database.ok()) return std::unexpected(Explain(database));
+  if (!database.ok()) return std::unexpected(ExplainBilling(database));
   if (!found) return file;
   return std::unexpected(database.path() + ": entry " + std::to_string(unknown.Int(0)) +
                          " has the unknown kind \"" + EscapeText(unknown.Bytes(1)) +

@@ -27,8 +27,8 @@ constexpr std::string_view kDamaged =
 constexpr std::string_view kNoDatabase =
     " is not a ledger of Turnpike (not an SQLite database): move it away";
 
-// Explain turns SQLite's words for common failures into what to do about them.
-std::string Explain(const Database& database) {
+// ExplainLedger turns SQLite's words for common failures into what to do about them.
+std::string ExplainLedger(const Database& database) {
   const std::string& path = database.path();
   switch (database.code() & 0xFF) {
     case SQLITE_NOTADB:
@@ -53,7 +53,7 @@ std::string Explain(const Database& database) {
 std::expected<int64_t, std::string> Recognise(Database& database) {
   const int64_t application = database.QueryInt("PRAGMA application_id");
   const int64_t version = database.QueryInt("PRAGMA user_version");
-  if (!database.ok()) return std::unexpected(Explain(database));
+  if (!database.ok()) return std::unexpected(ExplainLedger(database));
   if (application != kLedgerApplicationId) {
     return std::unexpected(database.path() +
                            " is not a ledger of Turnpike (another application's database)");
@@ -71,7 +71,7 @@ std::expected<void, std::string> QuickCheck(Database& database) {
   if (pages * database.QueryInt("PRAGMA page_size") > kQuickCheckBytes) return {};
   Statement check(database, "PRAGMA quick_check(1)");
   const bool sound = check.Step() && check.Bytes(0) == "ok";
-  if (!database.ok()) return std::unexpected(Explain(database));
+  if (!database.ok()) return std::unexpected(ExplainLedger(database));
   if (!sound) return std::unexpected(database.path() + std::string(kDamaged));
   return {};
 }
@@ -83,7 +83,7 @@ std::expected<void, std::string> BringUpToDate(Database& database, int64_t versi
   database.Exec("BEGIN IMMEDIATE");
   database.Exec(ExpandTotals(version == 0 ? kCreateLedger : kMigrateLedgerFrom1));
   database.Exec("COMMIT");
-  if (!database.ok()) return std::unexpected(Explain(database));
+  if (!database.ok()) return std::unexpected(ExplainLedger(database));
   if (version != 0) {
     Log(LogLevel::kInfo, "ledger_migrated",
         {{"file", database.path()}, {"from", version}, {"to", kLedgerSchemaVersion}});
@@ -133,7 +133,7 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const
   sqlite3_busy_timeout(database.handle(), 1000);
   const bool empty = database.QueryInt("PRAGMA application_id") == 0 &&
                      database.QueryInt("SELECT count(*) FROM sqlite_schema") == 0;
-  if (!database.ok()) return std::unexpected(Explain(database));
+  if (!database.ok()) return std::unexpected(ExplainLedger(database));
   // Before the mode is set, so that a foreign database stays as it is.
   int64_t version = 0;
   if (!empty) {
@@ -147,7 +147,7 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const
   database.Exec("PRAGMA cache_size = -16000");
   // A server writes nowhere but in its directory, not even what SQLite would put into /var/tmp.
   database.Exec("PRAGMA temp_store = MEMORY");
-  if (!database.ok()) return std::unexpected(Explain(database));
+  if (!database.ok()) return std::unexpected(ExplainLedger(database));
   if (!empty) {
     if (auto ok = QuickCheck(database); !ok) return std::unexpected(ok.error());
   }
@@ -157,7 +157,7 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForWriting(const
                                              nullptr, nullptr);
   if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) {
     database.Fail();
-    return std::unexpected(Explain(database));
+    return std::unexpected(ExplainLedger(database));
   }
   return opened;
 }
@@ -195,7 +195,7 @@ std::expected<std::unique_ptr<Database>, std::string> OpenLedgerForReading(
   const auto version = Recognise(database);
   if (!version) return std::unexpected(version.error());
   if (*version == 1) database.Exec(ExpandTotals(kReadLedgerVersion1));
-  if (!database.ok()) return std::unexpected(Explain(database));
+  if (!database.ok()) return std::unexpected(ExplainLedger(database));
   return opened;
 }
 

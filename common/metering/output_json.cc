@@ -6,26 +6,26 @@
 namespace turnpike {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-struct ToJson {
-  Json operator()(std::monostate) const { return nullptr; }
-  Json operator()(const std::string& text) const { return PlainText(text); }
-  Json operator()(uint64_t count) const { return count; }
-  Json operator()(int64_t count) const { return count; }
-  Json operator()(WallTime time) const { return FormatRfc3339(time); }
-  Json operator()(const Exact& number) const { return number.text; }
-  Json operator()(const CountsByName& counts) const {
-    Json object = Json::object();
+struct CellToJson {
+  OrderedJson operator()(std::monostate) const { return nullptr; }
+  OrderedJson operator()(const std::string& text) const { return PlainText(text); }
+  OrderedJson operator()(uint64_t count) const { return count; }
+  OrderedJson operator()(int64_t count) const { return count; }
+  OrderedJson operator()(WallTime time) const { return FormatRfc3339(time); }
+  OrderedJson operator()(const Exact& number) const { return number.text; }
+  OrderedJson operator()(const CountsByName& counts) const {
+    OrderedJson object = OrderedJson::object();
     for (const auto& [name, count] : counts) object[std::string(name)] = count;
     return object;
   }
 };
 
-Json ObjectOf(std::span<const OutputColumn> columns, std::span<const Cell> cells) {
-  Json object;
+OrderedJson ObjectOf(std::span<const OutputColumn> columns, std::span<const Cell> cells) {
+  OrderedJson object;
   for (size_t i = 0; i < cells.size(); ++i) {
-    object[std::string(columns[i].name)] = std::visit(ToJson{}, cells[i]);
+    object[std::string(columns[i].name)] = std::visit(CellToJson{}, cells[i]);
   }
   return object;
 }
@@ -36,7 +36,7 @@ class JsonWriter : public RowWriter {
 
   void Begin(const ReportScope& scope, std::vector<OutputColumn> columns) override {
     columns_ = std::move(columns);
-    out_ << "{\"as_of\": " << Json(FormatRfc3339(scope.as_of)).dump()
+    out_ << "{\"as_of\": " << OrderedJson(FormatRfc3339(scope.as_of)).dump()
          << ", \"complete\": " << (scope.complete ? "true" : "false") << ", \"rows\": [";
   }
   void Row(std::span<const Cell> cells) override {
@@ -60,7 +60,7 @@ class JsonLinesWriter : public RowWriter {
     scope_ = scope;
   }
   void Row(std::span<const Cell> cells) override {
-    Json object = ObjectOf(columns_, cells);
+    OrderedJson object = ObjectOf(columns_, cells);
     object["as_of"] = FormatRfc3339(scope_.as_of);
     object["complete"] = scope_.complete;
     out_ << object.dump() << '\n';

@@ -26,7 +26,7 @@ constexpr unsigned kTotalMs = 600'000;
 constexpr int kMaxTrifles = 16;
 
 // RFC 7443 §3. A client that offers only other protocols is served without one, as over TLS.
-constexpr const char* kProtocols[] = {"stun.turn", "stun.nat-discovery"};
+constexpr const char* kProtocolNames[] = {"stun.turn", "stun.nat-discovery"};
 
 }  // namespace
 
@@ -72,8 +72,8 @@ DtlsSession::DtlsSession(const DtlsContext& context, const DtlsHello& hello)
        gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, context.credentials()) ==
            GNUTLS_E_SUCCESS;
   TP_CHECK(ok);
-  std::array<gnutls_datum_t, std::size(kProtocols)> protocols;
-  std::ranges::transform(kProtocols, protocols.begin(), [](const char* name) {
+  std::array<gnutls_datum_t, std::size(kProtocolNames)> protocols;
+  std::ranges::transform(kProtocolNames, protocols.begin(), [](const char* name) {
     return gnutls_datum_t{reinterpret_cast<unsigned char*>(const_cast<char*>(name)),
                           static_cast<unsigned>(std::strlen(name))};
   });

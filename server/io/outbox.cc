@@ -11,8 +11,6 @@
 namespace turnpike {
 namespace {
 
-constexpr std::array<uint8_t, 4> kZeros{};
-
 iovec VectorOf(ByteSpan bytes) {
   // The kernel only reads; iovec has no const form.
   return {const_cast<uint8_t*>(bytes.data()), bytes.size()};
@@ -236,9 +234,7 @@ size_t Outbox::PrepareMessage(const UdpSocket& socket, size_t index, size_t firs
     if (forward.header_size > 0) vectors_[vector++] = VectorOf(forward.header_bytes());
     // A datagram without payload is a datagram all the same.
     vectors_[vector++] = VectorOf(forward.payload);
-    if (forward.padding_size > 0) {
-      vectors_[vector++] = VectorOf(ByteSpan(kZeros).first(forward.padding_size));
-    }
+    if (forward.padding_size > 0) vectors_[vector++] = VectorOf(forward.padding_bytes());
   }
   header.msg_iovlen = vector - first_vector;
   uint8_t* const control = prepared.control.data();

@@ -1,4 +1,4 @@
-// Between TransportAddress and the kernel's sockaddr.
+// Between TransportAddress and the kernel's sockaddr, and the options of sockets.
 #pragma once
 
 #include <netinet/in.h>
@@ -25,5 +25,11 @@ TransportAddress FromSocketAddress(const SocketAddress& address);
 // FromInAddr and FromIn6Addr read the kernel's form of an address without a port.
 IpAddress FromInAddr(const in_addr& address);
 IpAddress FromIn6Addr(const in6_addr& address);
+
+// SetOption sets an integer option of a socket; false: the kernel refuses it, which does no harm
+// where the option only tunes.
+inline bool SetOption(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
 
 }  // namespace turnpike

@@ -8,12 +8,13 @@
 
 #include "common/base/check.h"
 #include "server/io/tcp_socket.h"
+#include "server/io/tls_stream.h"
 
 namespace turnpike {
 namespace {
 
 // Reads per readiness event: a fast sender lets the others have their turn.
-constexpr int kMaxReads = 4;
+constexpr int kReadsPerTurn = 4;
 
 // One read waits at most; a TLS session may add an alert or a key update.
 constexpr size_t kQueueLimit = 2 * Splice::kReadSize;
@@ -27,9 +28,6 @@ void Discard(int fd) {
     if (recv(fd, nullptr, kMuch, MSG_DONTWAIT | MSG_TRUNC) <= 0) return;
   }
 }
-
-// What one record holds (RFC 8446 §5.1). Each is counted once the kernel has all of it.
-constexpr size_t kRecordPayload = 16384;
 
 }  // namespace
 
@@ -125,7 +123,7 @@ void Splice::OnBroken(Side& side) {
 // Pump passes on what `from` sent, as long as the other side takes it.
 void Splice::Pump(Side& from) {
   Side& to = Other(from);
-  for (int i = 0; i < kMaxReads || from.is_broken; ++i) {
+  for (int i = 0; i < kReadsPerTurn || from.is_broken; ++i) {
     if (from.has_ended || from.is_paused || to.is_finished || to.queue.size() != 0) break;
     const Received got = Read(from);
     if (got.size != 0) Deliver(to, host_.read_buffer().first(got.size));
@@ -172,7 +170,8 @@ void Splice::Deliver(Side& to, ByteSpan bytes) {
     to.queue.AddForward(forward);
   } else {
     while (!bytes.empty()) {
-      const ByteSpan record = bytes.first(std::min(bytes.size(), kRecordPayload));
+      // Each record is counted once the kernel has all of it.
+      const ByteSpan record = bytes.first(std::min(bytes.size(), TlsStream::kRecordPayload));
       bytes = bytes.subspan(record.size());
       if (!tls_->Send(record)) return GiveUp(to);
       Forward forward;

@@ -19,9 +19,9 @@ namespace turnpike {
 namespace {
 
 // Connections per readiness event: a burst of them lets relayed data have its turn.
-constexpr int kMaxAccepts = 16;
-constexpr int kBacklog = 64;
-constexpr std::chrono::seconds kPause{1};
+constexpr int kMaxPeerAccepts = 16;
+constexpr int kPeerBacklog = 64;
+constexpr std::chrono::seconds kPeerPause{1};
 
 }  // namespace
 
@@ -46,7 +46,7 @@ std::expected<void, OpenError> TcpRelays::Open(RelayId relay, const TransportAdd
   last_errno_ = fd ? 0 : fd.error();
   if (fd && IsReserved(fd->get())) {
     last_errno_ = EMFILE;
-  } else if (fd && listen(fd->get(), kBacklog) != 0) {
+  } else if (fd && listen(fd->get(), kPeerBacklog) != 0) {
     last_errno_ = errno;
   }
   if (last_errno_ != 0) {
@@ -74,7 +74,7 @@ void TcpRelays::Close(RelayId relay) {
 }
 
 void TcpRelays::Accept(Listener& listener) {
-  for (int i = 0; i < kMaxAccepts && listener.poll; ++i) {
+  for (int i = 0; i < kMaxPeerAccepts && listener.poll; ++i) {
     auto accepted = AcceptTcp(listener.fd.get());
     if (!accepted) {
       if (accepted.error() != EAGAIN) Pause(listener, accepted.error());
@@ -91,7 +91,7 @@ void TcpRelays::Accept(Listener& listener) {
 // Pause keeps peers that wait from keeping the loop busy while there are no descriptors for them.
 void TcpRelays::Pause(Listener& listener, int error) {
   listener.poll.reset();
-  if (!resume_at_) resume_at_ = host_.now().mono + kPause;
+  if (!resume_at_) resume_at_ = host_.now().mono + kPeerPause;
   stats_.accept_pauses.Add(1);
   Log(LogLevel::kWarning, "accept_paused",
       {{"address", OwnAddress(listener.fd.get()).ToString()}, {"error", std::strerror(error)}});

@@ -17,10 +17,6 @@ namespace {
 // count.
 constexpr int kMostUnsent = 128 << 10;
 
-void SetOption(int fd, int level, int name, int value) {
-  setsockopt(fd, level, name, &value, sizeof(value));
-}
-
 // Concerns says whether an error of accept is about the connection, not about this host.
 bool ConcernsConnection(int error) {
   switch (error) {

@@ -13,9 +13,7 @@
 namespace turnpike {
 namespace {
 
-// A record holds 2^14 bytes (RFC 8446 §5.1). Header, content type, explicit nonce and tag of the
-// suites in use take less than 64 bytes.
-constexpr size_t kRecordPayload = 16384;
+// Header, content type, explicit nonce and tag of the suites in use take less than that.
 constexpr size_t kRecordOverhead = 64;
 
 }  // namespace

@@ -20,6 +20,8 @@ class TlsContext;
 // appends to the queue; whoever calls it flushes that.
 class TlsStream {
  public:
+  static constexpr size_t kRecordPayload = 16384;  // what one record holds (RFC 8446 §5.1)
+
   enum class Status : uint8_t {
     kOk,
     kClosed,  // the client said close_notify

@@ -10,11 +10,6 @@
 namespace turnpike {
 namespace {
 
-// SetOption sets an integer option. Options that only tune may fail without harm.
-bool SetOption(int fd, int level, int name, int value) {
-  return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
-}
-
 // SetRequired sets what the server relies on for being right, not for being fast.
 bool SetRequired(int fd, bool is_v4, const UdpSocketOptions& options) {
   if (!is_v4 && !SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) return false;

@@ -10,8 +10,6 @@
 namespace turnpike {
 namespace {
 
-constexpr std::array<uint8_t, 4> kZeros{};
-
 // What an empty queue may keep of the memory it had.
 constexpr size_t kKeptCapacity = 4096;
 constexpr size_t kKeptEntries = 64;
@@ -113,7 +111,7 @@ size_t WriteQueue::GatherEntry(const Entry& entry, size_t skip, std::span<iovec>
   const Forward& forward = entry.forward;
   const std::array<ByteSpan, 3> pieces =
       entry.is_forward ? std::array<ByteSpan, 3>{forward.header_bytes(), forward.payload,
-                                                 ByteSpan(kZeros).first(forward.padding_size)}
+                                                 forward.padding_bytes()}
                        : std::array<ByteSpan, 3>{entry.message};
   size_t count = 0;
   for (ByteSpan piece : pieces) {

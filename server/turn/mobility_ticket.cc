@@ -13,7 +13,7 @@ namespace {
 // One in nine such tickets has a byte that is 0; the next attempt then has all others as well.
 constexpr size_t kMacSize = 16;
 constexpr size_t kPlainSize = 16;
-constexpr uint32_t kMaxAttempts = 256;
+constexpr uint32_t kMaxSealAttempts = 256;
 static_assert(kMacSize + kPlainSize == std::tuple_size_v<SealedTicket>);
 
 using Plain = std::array<uint8_t, kPlainSize>;
@@ -36,7 +36,7 @@ TicketSeal::TicketSeal(const NonceSecret& secret)
 
 SealedTicket TicketSeal::Seal(const MobilityTicket& ticket) const {
   TP_CHECK(ticket.core.value() < 1 << 24);
-  for (uint32_t attempt = 0; attempt < kMaxAttempts; ++attempt) {
+  for (uint32_t attempt = 0; attempt < kMaxSealAttempts; ++attempt) {
     Plain plain;
     ByteWriter writer(plain);
     writer.WriteU32(ticket.core.value() << 8 | attempt);

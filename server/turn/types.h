@@ -49,6 +49,7 @@ struct Client {
 struct Forward {
   // The largest header: a Data indication to a client with an IPv6 peer (20 + 4 + 20 + 4 bytes).
   static constexpr size_t kMaxHeaderSize = 48;
+  static constexpr std::array<uint8_t, 4> kZeros{};
 
   Direction direction = Direction::kClientToPeer;
   uint8_t header_size = 0;
@@ -66,6 +67,7 @@ struct Forward {
   std::array<uint8_t, kMaxHeaderSize> header{};
 
   ByteSpan header_bytes() const { return ByteSpan(header.data(), header_size); }
+  ByteSpan padding_bytes() const { return ByteSpan(kZeros).first(padding_size); }
   // wire_size counts the whole message.
   size_t wire_size() const { return header_size + payload.size() + padding_size; }
 };

@@ -13,7 +13,7 @@
 namespace turnpike::load {
 namespace {
 
-constexpr uint32_t kSize = 160;
+constexpr uint32_t kFloodPayload = 160;
 
 // Client has an allocation, and beside it a peer that it never asked a permission for.
 class Client {
@@ -55,10 +55,10 @@ class Client {
   }
 
   void SendOut() {
-    const auto head = client_.HeadFor(peer_, kSize);
+    const auto head = client_.HeadFor(peer_, kFloodPayload);
     if (!head) return stage_.Did("Send indications that could not be made");
     std::vector<uint8_t> message(head->bytes().begin(), head->bytes().end());
-    message.resize(message.size() + kSize + head->padding);
+    message.resize(message.size() + kFloodPayload + head->padding);
     leg_->SendControl(message);
     stage_.Did("Send indications to a peer without a permission");
   }
@@ -66,7 +66,7 @@ class Client {
   void SendIn() {
     if (!relayed_) return;
     if (!is_connected_) is_connected_ = Connect(peer_fd_, *relayed_).has_value();
-    const std::array<uint8_t, kSize> payload{};
+    const std::array<uint8_t, kFloodPayload> payload{};
     if (send(peer_fd_.get(), payload.data(), payload.size(), 0) < 0) {
       return stage_.Did("datagrams that the kernel refused to send");
     }

@@ -8,8 +8,7 @@
 namespace turnpike::load {
 namespace {
 
-constexpr uint32_t kSize = 1200;
-constexpr Duration kReleasePatience = std::chrono::seconds(3);
+constexpr uint32_t kUnreadPayload = 1200;
 
 }  // namespace
 
@@ -48,7 +47,8 @@ void ReadSlowly(HostileStage& stage) {
   stage.Flood(
       [&] {
         const size_t i = next++ % sessions.size();
-        const DuePacket due{static_cast<uint32_t>(i), sequences[i]++, kSize, stage.context().now};
+        const DuePacket due{static_cast<uint32_t>(i), sequences[i]++, kUnreadPayload,
+                            stage.context().now};
         sessions[i]->Compose(due, Direction::kPeerToClient);
       },
       [&] { stage.context().Flush(); });

@@ -8,8 +8,6 @@
 namespace turnpike::load {
 namespace {
 
-double Millis(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
-
 struct TestCase {
   std::string name;
   std::string failure;  // empty: passed

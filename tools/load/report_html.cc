@@ -23,8 +23,6 @@ svg .title{font-weight:600;font-size:14px;fill:#222}
 </style></head><body>
 )";
 
-double Millis(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
-
 Plot LatencyOverTime(const std::vector<Interval>& intervals) {
   Plot plot{"Latency over time", "seconds", "ms", {}, {}};
   const std::array<std::pair<double, const char*>, 3> lines = {

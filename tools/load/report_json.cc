@@ -7,8 +7,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double Micros(Duration duration) { return static_cast<double>(duration.count()) / 1e3; }
-
 Json OfHistogram(const Histogram& histogram) {
   return {{"count", histogram.count()},
           {"min", Micros(histogram.min())},

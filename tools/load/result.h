@@ -17,6 +17,10 @@
 
 namespace turnpike::load {
 
+// Micros and Millis are a duration as reports write it.
+inline double Micros(Duration duration) { return static_cast<double>(duration.count()) / 1e3; }
+inline double Millis(Duration duration) { return static_cast<double>(duration.count()) / 1e6; }
+
 // SessionResult is one session, closed.
 struct SessionResult {
   uint32_t number = 0;

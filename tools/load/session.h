@@ -18,6 +18,9 @@
 
 namespace turnpike::load {
 
+// How long a server may take to confirm that an allocation is gone.
+inline constexpr Duration kReleasePatience = std::chrono::seconds(3);
+
 // Session drives one client and its peer. Its owner watches the sockets and calls it.
 class Session {
  public:

@@ -79,8 +79,6 @@ std::optional<double> UnitFactor(Metric metric, std::string_view unit) {
   return unit.empty() ? std::optional(1.0) : std::nullopt;
 }
 
-double Micros(Duration duration) { return static_cast<double>(duration.count()) / 1e3; }
-
 // Measure returns nullopt for what the run did not measure.
 std::optional<double> Measure(const Threshold& threshold, const RunResult& result) {
   FlowCounts sum = result.totals(Direction::kClientToPeer);

@@ -8,9 +8,6 @@ namespace {
 
 using std::chrono::seconds;
 
-// How long a server may take to confirm that an allocation is gone.
-constexpr Duration kReleasePatience = seconds(3);
-
 // Releases a second, over all threads: see kOpenRate of worker.cc.
 constexpr int kReleaseRate = 4000;
 

@@ -11,6 +11,7 @@
 #include "common/accounts/account_db.h"
 #include "common/base/log.h"
 #include "tools/load/random.h"
+#include "tools/turnpike/complain.h"
 #include "tools/turnpike/config_command.h"
 
 namespace turnpike {
@@ -28,11 +29,6 @@ struct Options {
 
 WallTime Clock() {
   return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
-int Complain(const std::string& sentence) {
-  std::cerr << "turnpike account: " << sentence << "\n";
-  return 1;
 }
 
 std::expected<std::unique_ptr<AccountDb>, std::string> OpenDatabase(const Options& options) {
@@ -53,20 +49,21 @@ void Show(SecretKind kind, const std::string& secret) {
 
 int Add(const Options& options) {
   if (const auto fits = CheckAccountName(options.account); !fits) {
-    return Complain("--account " + fits.error());
+    return Complain("--account " + fits.error(), "account");
   }
   auto database = OpenDatabase(options);
-  if (!database) return Complain(database.error());
+  if (!database) return Complain(database.error(), "account");
   load::KernelRandom random;
   const std::string token = NewSecret(random);
   const std::string key = NewSecret(random);
   ApiAccount account{.sid = options.sid.empty() ? NewSid("AC", random) : options.sid,
                      .account = options.account,
                      .name = options.name.empty() ? options.account : options.name};
-  if (!IsSid("AC", account.sid)) return Complain("--sid: write AC and 32 hexadecimal digits");
+  if (!IsSid("AC", account.sid))
+    return Complain("--sid: write AC and 32 hexadecimal digits", "account");
   account.secrets = {{SecretKind::kToken, Sha256(token)}, {SecretKind::kKey, Sha256(key)}};
   if (const auto added = (*database)->Add(account, Clock()); !added) {
-    return Complain(added.error());
+    return Complain(added.error(), "account");
   }
   std::cout << "sid: " << account.sid << "\n";
   Show(SecretKind::kToken, token);
@@ -76,9 +73,9 @@ int Add(const Options& options) {
 
 int List(const Options& options) {
   auto database = OpenDatabase(options);
-  if (!database) return Complain(database.error());
+  if (!database) return Complain(database.error(), "account");
   const auto accounts = (*database)->List();
-  if (!accounts) return Complain(accounts.error());
+  if (!accounts) return Complain(accounts.error(), "account");
   const WallTime now = Clock();
   for (const ApiAccount& account : *accounts) {
     const auto count = [&](SecretKind kind) {
@@ -96,23 +93,23 @@ int List(const Options& options) {
 
 int Rotate(const Options& options) {
   const auto grace = ParseDuration(options.grace);
-  if (!grace) return Complain("--grace: " + grace.error());
+  if (!grace) return Complain("--grace: " + grace.error(), "account");
   auto database = OpenDatabase(options);
-  if (!database) return Complain(database.error());
+  if (!database) return Complain(database.error(), "account");
   load::KernelRandom random;
   const std::string secret = NewSecret(random);
   const SecretKind kind = options.key ? SecretKind::kKey : SecretKind::kToken;
   const auto rotated = (*database)->Rotate(options.sid, {kind, Sha256(secret)}, Clock(), *grace);
-  if (!rotated) return Complain(rotated.error());
+  if (!rotated) return Complain(rotated.error(), "account");
   Show(kind, secret);
   return 0;
 }
 
 int SetDisabled(const Options& options, bool disabled) {
   auto database = OpenDatabase(options);
-  if (!database) return Complain(database.error());
+  if (!database) return Complain(database.error(), "account");
   const auto set = (*database)->SetDisabled(options.sid, disabled);
-  return set ? 0 : Complain(set.error());
+  return set ? 0 : Complain(set.error(), "account");
 }
 
 }  // namespace

@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "common/base/log.h"
 #include "common/base/time.h"
+#include "tools/turnpike/complain.h"
 #include "tools/turnpike/http_client.h"
 #include "tools/turnpike/text_table.h"
 
@@ -30,11 +30,6 @@ struct Server {
   std::string token;
 };
 
-int Fail(const std::string& sentence) {
-  std::cerr << "turnpike: " << EscapeText(sentence) << "\n";
-  return 1;
-}
-
 // Ask returns the server's answer; nullopt after it has said on standard error what is wrong.
 std::optional<json> Ask(const Server& server, std::string method, std::string path,
                         const json& body = {}) {
@@ -44,14 +39,14 @@ std::optional<json> Ask(const Server& server, std::string method, std::string pa
                                 .token = server.token,
                                 .body = body.is_null() ? "" : body.dump()});
   if (!answer) {
-    Fail(answer.error());
+    Complain(answer.error());
     return std::nullopt;
   }
   json document = json::parse(answer->body, nullptr, false);
   if (document.is_object() && answer->status < 400) return document;
-  Fail(document.is_object() && document.contains("error")
-           ? document["error"].get<std::string>()
-           : fmt::format("{} answers with status {}", server.url, answer->status));
+  Complain(document.is_object() && document.contains("error")
+               ? document["error"].get<std::string>()
+               : fmt::format("{} answers with status {}", server.url, answer->status));
   if (document.is_object() && document.contains("problems")) {
     for (const json& problem : document["problems"])
       std::cerr << problem.get<std::string>() << "\n";
@@ -154,7 +149,7 @@ int List(const Server& server, const ListOptions& options) {
 }
 
 // Amount renders what is used or allowed, in the unit of the row.
-std::string Amount(const json& row, const char* member) {
+std::string AmountOf(const json& row, const char* member) {
   const auto value = row[member].get<uint64_t>();
   const std::string unit = row["unit"];
   if (unit == "bit/s") return Rate(value / 8);
@@ -166,7 +161,7 @@ int ListLimits(const Server& server, bool as_json) {
   if (!document) return 1;
   std::vector<std::vector<std::string>> rows = {{"LIMIT", "MOST BY", "USED", "OF", "RATIO"}};
   for (const json& row : (*document)["rows"]) {
-    rows.push_back({row["limit"], row["who"], Amount(row, "used"), Amount(row, "of"),
+    rows.push_back({row["limit"], row["who"], AmountOf(row, "used"), AmountOf(row, "of"),
                     fmt::format("{:.1f} %", row["ratio"].get<double>() * 100)});
   }
   std::cout << (as_json ? document->dump() + "\n" : TextTable(rows, 2));
@@ -233,7 +228,7 @@ int Revoke(const Server& server, const RevokeOptions& options) {
   body["until"] = options.until;
   if (options.until.empty()) {
     const auto duration = ParseDuration(options.duration);
-    if (!duration) return Fail("--for: " + duration.error());
+    if (!duration) return Complain("--for: " + duration.error());
     const auto until =
         std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now() + *duration);
     body["until"] = FormatRfc3339(until);

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/metering/output.h"
 #include "config/allowlist.h"
+#include "tools/turnpike/complain.h"
 #include "tools/turnpike/config_command.h"
 #include "tools/turnpike/text_table.h"
 
@@ -19,7 +20,7 @@ namespace {
 using config::AllowRow;
 using Rows = std::vector<AllowRow>;
 
-struct Options {
+struct AllowlistOptions {
   std::string path;
   std::vector<std::string> addresses;
   std::string format = "text";
@@ -103,24 +104,19 @@ void WriteNftables(const Rows& rows, const std::string& table) {
   }
 }
 
-int Fail(const std::string& sentence) {
-  std::cerr << "turnpike: " << EscapeText(sentence) << "\n";
-  return 1;
-}
-
-int Write(const Options& options) {
+int Write(const AllowlistOptions& options) {
   const auto config = LoadOrPrintProblems(options.path);
   if (!config) return 1;
   std::vector<IpAddress> addresses;
   for (const std::string& text : options.addresses) {
     const auto address = IpAddress::Parse(text);
     if (!address || address->is_unspecified()) {
-      return Fail("--address: " + text + " is not an address that clients can reach");
+      return Complain("--address: " + text + " is not an address that clients can reach");
     }
     addresses.push_back(*address);
   }
   const auto rows = config::Allowlist(*config, addresses);
-  if (!rows) return Fail(rows.error());
+  if (!rows) return Complain(rows.error());
   if (options.format == "text") WriteText(*rows);
   if (options.format == "csv") WriteCsv(*rows);
   if (options.format == "json") WriteJson(*rows);
@@ -133,7 +129,7 @@ int Write(const Options& options) {
 void AddAllowlistCommand(CLI::App& config, int* exit_status) {
   CLI::App* const command = config.add_subcommand(
       "allowlist", "Print what an end user's firewall must let through to this server");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<AllowlistOptions>();
   command->add_option("FILE", options->path, "The configuration file")->required();
   command
       ->add_option("--address", options->addresses,

@@ -15,6 +15,7 @@
 #include "tools/check/report.h"
 #include "tools/load/clock.h"
 #include "tools/load/plan.h"
+#include "tools/turnpike/complain.h"
 #include "tools/turnpike/http_client.h"
 #include "tools/turnpike/load_options.h"
 
@@ -41,11 +42,6 @@ struct CheckOptions {
   std::string dns_echo;
   std::string resolver;
 };
-
-int Fail(const std::string& why) {
-  std::cerr << "turnpike check: " << why << "\n";
-  return kFailed;
-}
 
 std::expected<check::ProbeOptions, std::string> ReadProbeOptions(const CheckOptions& options) {
   check::ProbeOptions probe;
@@ -125,9 +121,9 @@ check::Report Run(const std::vector<check::Edge>& edges, const check::ProbeOptio
 
 int Check(const CheckOptions& options) {
   const auto edges = ReadEdges(options);
-  if (!edges) return Fail(edges.error());
+  if (!edges) return Complain(edges.error(), "check");
   const auto probe = ReadProbeOptions(options);
-  if (!probe) return Fail(probe.error());
+  if (!probe) return Complain(probe.error(), "check");
   const check::Report report = Run(*edges, *probe);
   if (options.json == "-") {
     check::WriteJson(report, std::cout);
@@ -141,7 +137,7 @@ int Check(const CheckOptions& options) {
     check::WriteJson(report, file);
     file.flush();
     ok = ok && file.good();
-    if (!file.good()) return Fail("cannot write " + options.json);
+    if (!file.good()) return Complain("cannot write " + options.json, "check");
   }
   return ok ? ExitStatus(report, options.profiles) : kFailed;
 }
@@ -164,16 +160,16 @@ std::expected<TransportAddress, std::string> ResolverOf(const CheckOptions& opti
 // CheckDns looks up each host with this host's network in the query, and tells what comes back.
 int CheckDns(const CheckOptions& options) {
   const auto patience = ParseDuration(options.patience);
-  if (!patience) return Fail("--timeout: " + patience.error());
+  if (!patience) return Complain("--timeout: " + patience.error(), "check");
   const auto resolver = ResolverOf(options);
-  if (!resolver) return Fail(resolver.error());
+  if (!resolver) return Complain(resolver.error(), "check");
   if (options.hosts.empty() && options.dns_echo.empty()) {
-    return Fail("--dns needs a HOST to look up: the name that edges are chosen by");
+    return Complain("--dns needs a HOST to look up: the name that edges are chosen by", "check");
   }
   int status = kPassed;
   for (const std::string& host : options.hosts) {
     const auto answer = check::AskResolver(*resolver, host, check::RecordType::kA, *patience);
-    if (!answer) return Fail(answer.error());
+    if (!answer) return Complain(answer.error(), "check");
     std::cout << host << " by " << resolver->ToString() << "\n  " << check::Conclude(*answer)
               << "\n";
     const bool passed = answer->subnet && answer->subnet->scope_prefix > 0;
@@ -187,8 +183,8 @@ int CheckDns(const CheckOptions& options) {
   }
   const auto echo =
       check::AskResolver(*resolver, options.dns_echo, check::RecordType::kTxt, *patience);
-  if (!echo) return Fail(echo.error());
-  if (echo->texts.empty()) return Fail(options.dns_echo + " has no TXT record");
+  if (!echo) return Complain(echo.error(), "check");
+  if (echo->texts.empty()) return Complain(options.dns_echo + " has no TXT record", "check");
   for (const std::string& text : echo->texts) {
     std::cout << options.dns_echo << " says: " << check::Printable(text) << "\n";
   }

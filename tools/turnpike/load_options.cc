@@ -20,10 +20,6 @@ namespace {
 constexpr uint32_t kMostThreads = 256;
 constexpr uint32_t kLargestPayload = 65'000;  // leaves room for the framing in one datagram
 
-std::unexpected<std::string> Bad(std::string_view option, const std::string& why) {
-  return std::unexpected(std::string(option) + ": " + why);
-}
-
 std::expected<void, std::string> SetServer(const ServerOptions& options, load::Plan& plan) {
   constexpr uint16_t kPort = 3478;
   const auto host = load::ParseHostPort(options.server);

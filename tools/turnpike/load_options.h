@@ -83,6 +83,11 @@ void AddLoadOptions(CLI::App& command, LoadOptions& options);
 inline constexpr uint32_t kMostSessions = 100'000;
 inline constexpr Duration kLongestRun = std::chrono::days(7);
 
+// Bad is the error of an option with a value that will not do.
+inline std::unexpected<std::string> Bad(std::string_view option, const std::string& why) {
+  return std::unexpected(std::string(option) + ": " + why);
+}
+
 // ReadDuration reads the duration of an option, at most a week; empty text is 0. It fails with a
 // sentence that names the option.
 std::expected<Duration, std::string> ReadDuration(std::string_view option, const std::string& text);

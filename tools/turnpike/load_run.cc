@@ -20,6 +20,7 @@
 #include "tools/load/report_files.h"
 #include "tools/load/run.h"
 #include "tools/load/threshold.h"
+#include "tools/turnpike/complain.h"
 
 namespace turnpike {
 namespace {
@@ -43,7 +44,7 @@ void CatchSignals() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-void ShowProgress(const load::LiveProgress& progress) {
+void ShowTraffic(const load::LiveProgress& progress) {
   constexpr std::string_view kPhases[] = {"opening", "traffic", "settling", "releasing"};
   std::cerr << fmt::format("\r{:<9} {:6.1f} s  {} sessions  {} sent  {} received \x1b[K",
                            kPhases[static_cast<size_t>(progress.phase)], progress.seconds,
@@ -122,11 +123,6 @@ bool WriteOutputs(const load::RunResult& result, const Verdicts& verdicts,
   return ok && std::cout.good();
 }
 
-int Complain(std::string_view command, const std::string& error) {
-  std::cerr << "turnpike " << command << ": " << error << "\n";
-  return 1;
-}
-
 // MakeHooks fails with a sentence that names the option.
 std::expected<load::RunHooks, std::string> MakeHooks(const RunOptions& options) {
   load::RunHooks hooks;
@@ -145,12 +141,13 @@ std::expected<load::RunHooks, std::string> MakeHooks(const RunOptions& options) 
 int RunHostileAndReport(const load::HostilePlan& hostile, const RunOptions& options) {
   if (options.assert_billing || !options.thresholds.empty() || !options.hdr.empty() ||
       !options.html.empty() || !options.junit.empty()) {
-    return Complain("load",
-                    "--hostile has counts alone: it goes with --json, not with thresholds, "
-                    "billing or other files");
+    return Complain(
+        "--hostile has counts alone: it goes with --json, not with thresholds, "
+        "billing or other files",
+        "load");
   }
   const auto hooks = MakeHooks(options);
-  if (!hooks) return Complain("load", hooks.error());
+  if (!hooks) return Complain(hooks.error(), "load");
   CatchSignals();
   const load::HostileResult result = load::RunHostile(hostile, *hooks);
   bool ok = true;
@@ -162,7 +159,7 @@ int RunHostileAndReport(const load::HostilePlan& hostile, const RunOptions& opti
   if (options.json != "-") {
     ok = WriteFile(options.json, [&](std::ostream& out) { load::WriteHostileJson(result, out); });
   }
-  if (!result.error.empty()) return Complain("load", "--hostile: " + result.error);
+  if (!result.error.empty()) return Complain("--hostile: " + result.error, "load");
   return ok ? 0 : 1;
 }
 
@@ -171,23 +168,23 @@ int RunAndReport(std::string_view command, const load::Plan& plan, const RunOpti
   std::vector<load::Threshold> thresholds;
   for (const std::string& text : options.thresholds) {
     auto threshold = load::ParseThreshold(text);
-    if (!threshold) return Complain(command, "--threshold " + threshold.error());
+    if (!threshold) return Complain("--threshold " + threshold.error(), command);
     thresholds.push_back(std::move(*threshold));
   }
   auto hooks = MakeHooks(options);
-  if (!hooks) return Complain(command, hooks.error());
+  if (!hooks) return Complain(hooks.error(), command);
   RelayedBytes metrics_before{};
   if (!options.metrics.empty()) {
     const auto read = ReadMetrics(options.metrics);
-    if (!read) return Complain(command, "--metrics: " + read.error());
+    if (!read) return Complain("--metrics: " + read.error(), command);
     metrics_before = *read;
   }
   if (options.assert_billing) {
     const auto readable = load::ReadLedger(options.ledger, load::ReadWall());
-    if (!readable) return Complain(command, "--ledger: " + readable.error());
+    if (!readable) return Complain("--ledger: " + readable.error(), command);
   }
   const bool is_terminal = isatty(STDERR_FILENO) == 1;
-  if (is_terminal) hooks->progress = &ShowProgress;
+  if (is_terminal) hooks->progress = &ShowTraffic;
   CatchSignals();
   load::RunResult result = load::Run(plan, *hooks);
   result.command = command;
@@ -198,17 +195,17 @@ int RunAndReport(std::string_view command, const load::Plan& plan, const RunOpti
   for (const load::Threshold& each : thresholds) verdicts.push_back(load::Judge(each, result));
   bool ok = WriteOutputs(result, verdicts, options);
   if (!std::ranges::all_of(verdicts, &load::Verdict::passed)) {
-    ok = Complain(command, "a threshold was not met") == 0;
+    ok = Complain("a threshold was not met", command) == 0;
   }
-  if (!result.error.empty()) ok = Complain(command, result.error) == 0;
+  if (!result.error.empty()) ok = Complain(result.error, command) == 0;
   if (!result.failures().empty()) {
-    ok = Complain(command, "sessions failed; the reasons stand above") == 0;
+    ok = Complain("sessions failed; the reasons stand above", command) == 0;
   }
   if (result.billing && !result.billing->passed()) {
-    ok = Complain(command, "the bill is not what was sent") == 0;
+    ok = Complain("the bill is not what was sent", command) == 0;
   }
   if (result.forecast && !result.forecast->passed()) {
-    ok = Complain(command, "the bill is not what was foretold") == 0;
+    ok = Complain("the bill is not what was foretold", command) == 0;
   }
   return ok ? 0 : 1;
 }

@@ -6,10 +6,6 @@
 namespace turnpike {
 namespace {
 
-std::unexpected<std::string> Bad(std::string_view option, const std::string& why) {
-  return std::unexpected(std::string(option) + ": " + why);
-}
-
 void AddCaptureOptions(CLI::App& command, ReplayOptions& options) {
   command
       .add_option("CAPTURE", options.capture,

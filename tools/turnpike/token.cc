@@ -23,7 +23,7 @@ namespace {
 constexpr size_t kMaxNameBytes = 128;      // an account or a label, as session records hold them
 constexpr size_t kMaxUsernameBytes = 508;  // RFC 8489 §14.3
 
-struct Options {
+struct TokenOptions {
   std::string secret;
   std::string secret_file;
   std::string config_file;
@@ -53,7 +53,7 @@ std::expected<std::chrono::seconds, std::string> ReadTtl(const std::string& text
   return std::chrono::floor<std::chrono::seconds>(*ttl);
 }
 
-std::expected<std::string, std::string> ReadSecret(const Options& options,
+std::expected<std::string, std::string> ReadSecret(const TokenOptions& options,
                                                    const config::Config* config) {
   if (!options.secret.empty()) return options.secret;
   if (!options.secret_file.empty()) {
@@ -85,7 +85,7 @@ std::string HostOf(const config::Config& config) {
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
-std::expected<void, std::string> CheckNames(const Options& options) {
+std::expected<void, std::string> CheckNames(const TokenOptions& options) {
   if (options.account.empty()) return std::unexpected("--account: an account needs a name");
   if (options.account.contains(':')) {
     return std::unexpected(
@@ -112,7 +112,7 @@ std::expected<void, std::string> CheckHost(std::string_view host) {
   return std::unexpected("--host: give a name or an address alone; --port changes the port");
 }
 
-std::expected<Request, std::string> MakeRequest(const Options& options) {
+std::expected<Request, std::string> RequestOf(const TokenOptions& options) {
   if (const auto names = CheckNames(options); !names) return std::unexpected(names.error());
   if (const auto host = CheckHost(options.host); !host) return std::unexpected(host.error());
   const auto ttl = ReadTtl(options.ttl);
@@ -149,8 +149,8 @@ std::string AsText(const TimeLimitedCredential& credential, const std::vector<st
   return text;
 }
 
-int Run(const Options& options) {
-  const auto request = MakeRequest(options);
+int Run(const TokenOptions& options) {
+  const auto request = RequestOf(options);
   if (!request) {
     std::cerr << "turnpike token: " << request.error() << "\n";
     return 1;
@@ -192,7 +192,7 @@ std::vector<std::string> Uris(std::string_view host,
 void AddTokenCommand(CLI::App& app, int* exit_status) {
   CLI::App* const command =
       app.add_subcommand("token", "Mint a time-limited credential for a WebRTC client");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TokenOptions>();
   CLI::Option* const secret =
       command->add_option("--secret", options->secret,
                           "A secret of auth.secrets. Other users of this host can see it in the "

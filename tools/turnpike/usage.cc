@@ -18,8 +18,8 @@
 namespace turnpike {
 namespace {
 
-// Options are what both commands take, as text.
-struct Options {
+// ReportOptions are what both commands take, as text.
+struct ReportOptions {
   std::string ledger;
   std::string from;
   std::string to;
@@ -31,12 +31,12 @@ struct Options {
   std::optional<std::string> region;
 };
 
-// ShowProgress tells a person who waits how far a reading is; a pipe hears nothing.
-void ShowProgress(int percent) {
+// ShowPercent tells a person who waits how far a reading is; a pipe hears nothing.
+void ShowPercent(int percent) {
   std::cerr << "\rreading parts of sessions: " << percent << "%" << std::flush;
 }
 
-int RunReport(const Options& options) {
+int RunReport(const ReportOptions& options) {
   const auto zone = TimeZone::Find(options.zone);
   if (!zone) return Complain("--zone: " + zone.error());
   const auto period = ParsePeriod(options.from, options.to, *zone);
@@ -53,7 +53,7 @@ int RunReport(const Options& options) {
     query.rates = &*rates;
   }
   const bool is_watched = isatty(STDERR_FILENO) != 0;
-  if (is_watched) query.progress = ShowProgress;
+  if (is_watched) query.progress = ShowPercent;
   const auto report = UsageReport(query);
   if (is_watched && std::ranges::count(*by, ReportKey::kEdge) != 0) std::cerr << "\r\x1b[K";
   if (!report) return Complain(report.error());
@@ -61,7 +61,7 @@ int RunReport(const Options& options) {
   return Finish();
 }
 
-int RunSessions(const Options& options) {
+int RunSessions(const ReportOptions& options) {
   const auto zone = TimeZone::Find(options.zone);
   if (!zone) return Complain("--zone: " + zone.error());
   const auto period = ParsePeriod(options.from, options.to, *zone);
@@ -73,7 +73,7 @@ int RunSessions(const Options& options) {
   return Finish();
 }
 
-void AddCommonOptions(CLI::App& command, Options& options) {
+void AddCommonOptions(CLI::App& command, ReportOptions& options) {
   AddLedgerOption(command, options.ledger);
   command.add_option("--from", options.from, "First instant: 2026-11-01 or 2026-11-01T12:15Z")
       ->type_name("TIME");
@@ -94,7 +94,7 @@ void AddUsageCommand(CLI::App& app, int* exit_status) {
   CLI::App* const usage =
       app.add_subcommand("usage", "Report what accounts used, also beside a running server");
   usage->require_subcommand(1);
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ReportOptions>();
 
   CLI::App* const report = usage->add_subcommand("report", "Usage by account, region, day, ...");
   AddCommonOptions(*report, *options);

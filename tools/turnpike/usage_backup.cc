@@ -16,7 +16,7 @@
 namespace turnpike {
 namespace {
 
-struct Options {
+struct BackupOptions {
   std::string ledger;
   std::string output;
 };
@@ -36,7 +36,7 @@ std::expected<void, std::string> CopyLedger(Database& source, const std::string&
   }
 }
 
-int RunBackup(const Options& options) {
+int RunBackup(const BackupOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(options.output, error);
   if (auto ok = CheckBackupDirectory(options.output); !ok) return Complain(ok.error());
@@ -60,7 +60,7 @@ int RunBackup(const Options& options) {
 }  // namespace
 
 void AddBackupCommand(CLI::App& usage, int* exit_status) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BackupOptions>();
   CLI::App* const backup = usage.add_subcommand(
       "backup", "Copy a ledger and the books of closed months, also beside a running server");
   AddLedgerOption(*backup, options->ledger);

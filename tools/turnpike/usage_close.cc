@@ -23,7 +23,7 @@
 namespace turnpike {
 namespace {
 
-struct Options {
+struct CloseOptions {
   std::string ledger;
   std::string month;
   std::string actor;
@@ -40,7 +40,7 @@ std::string UserName() {
   return user != nullptr ? user->pw_name : "uid " + std::to_string(geteuid());
 }
 
-std::expected<BillingRequest, std::string> MakeRequest(const Options& options) {
+std::expected<BillingRequest, std::string> RequestOf(const CloseOptions& options) {
   const auto grace = ParseDuration(options.grace);
   if (!grace) return std::unexpected("--grace: " + grace.error());
   if (options.reason.empty()) return std::unexpected("--reason: a correction needs a reason");
@@ -78,8 +78,8 @@ struct Months {
   std::vector<PeriodStatus> periods;
 };
 
-std::expected<Months, std::string> ReadMonths(const Options& options) {
-  const auto request = MakeRequest(options);
+std::expected<Months, std::string> ReadMonths(const CloseOptions& options) {
+  const auto request = RequestOf(options);
   if (!request) return std::unexpected(request.error());
   const auto format = ParseReportFormat(options.format);
   if (!format) return std::unexpected("--format: " + format.error());
@@ -88,7 +88,7 @@ std::expected<Months, std::string> ReadMonths(const Options& options) {
   return Months{*format, std::move(*periods)};
 }
 
-int RunPeriods(const Options& options) {
+int RunPeriods(const CloseOptions& options) {
   const auto months = ReadMonths(options);
   if (!months) return Complain(months.error());
   ReportScope scope;
@@ -104,7 +104,7 @@ int RunPeriods(const Options& options) {
 }
 
 // RunCorrections is complete when nothing that came late waits for a correction.
-int RunCorrections(const Options& options) {
+int RunCorrections(const CloseOptions& options) {
   const auto months = ReadMonths(options);
   if (!months) return Complain(months.error());
   const auto corrections = ReadCorrections(options.ledger);
@@ -141,7 +141,7 @@ std::string ReadWhole(const std::string& path) {
 }
 
 // TakeRates reads --rates into `rates`, which `request` then points to; false after a complaint.
-bool TakeRates(const Options& options, const std::optional<config::RatedTime>& time,
+bool TakeRates(const CloseOptions& options, const std::optional<config::RatedTime>& time,
                std::optional<RateTable>& rates, BillingRequest& request) {
   if (options.rates.empty()) return true;
   rates = LoadRatesOrPrintProblems(options.rates, time);
@@ -151,8 +151,8 @@ bool TakeRates(const Options& options, const std::optional<config::RatedTime>& t
   return true;
 }
 
-int RunClose(const Options& options) {
-  auto request = MakeRequest(options);
+int RunClose(const CloseOptions& options) {
+  auto request = RequestOf(options);
   if (!request) return Complain(request.error());
   const auto month = ParseBillingPeriod(options.month);
   if (!month) return Complain(month.error());
@@ -180,8 +180,8 @@ int RunClose(const Options& options) {
   return 0;
 }
 
-int RunCorrect(const Options& options) {
-  auto request = MakeRequest(options);
+int RunCorrect(const CloseOptions& options) {
+  auto request = RequestOf(options);
   if (!request) return Complain(request.error());
   std::optional<RateTable> rates;
   if (!TakeRates(options, std::nullopt, rates, *request)) return 1;
@@ -197,7 +197,7 @@ int RunCorrect(const Options& options) {
   return 0;
 }
 
-void AddActor(CLI::App& command, Options& options) {
+void AddActor(CLI::App& command, CloseOptions& options) {
   command.add_option("--actor", options.actor, "Who does this; the user's name without it")
       ->type_name("NAME");
   command.add_option("--reason", options.reason, "Why late usage is corrected")
@@ -205,13 +205,13 @@ void AddActor(CLI::App& command, Options& options) {
       ->capture_default_str();
 }
 
-void AddFormat(CLI::App& command, Options& options) {
+void AddFormat(CLI::App& command, CloseOptions& options) {
   command.add_option("--format", options.format, "table, csv, json or jsonl")
       ->type_name("FORMAT")
       ->capture_default_str();
 }
 
-void AddGrace(CLI::App& command, Options& options) {
+void AddGrace(CLI::App& command, CloseOptions& options) {
   command.add_option("--grace", options.grace, "How long usage may arrive after a period's end")
       ->type_name("DURATION")
       ->capture_default_str();
@@ -220,7 +220,7 @@ void AddGrace(CLI::App& command, Options& options) {
 }  // namespace
 
 void AddPeriodCommands(CLI::App& usage, int* exit_status) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CloseOptions>();
   CLI::App* const periods = usage.add_subcommand("periods", "Months: open, grace, ready or closed");
   AddLedgerOption(*periods, options->ledger);
   AddGrace(*periods, *options);

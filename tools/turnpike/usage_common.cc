@@ -7,11 +7,6 @@
 
 namespace turnpike {
 
-int Complain(const std::string& error) {
-  std::cerr << "turnpike: " << error << "\n";
-  return 1;
-}
-
 int Finish() {
   std::cout.flush();
   return std::cout.good() ? 0 : Complain("cannot write the report to standard output");

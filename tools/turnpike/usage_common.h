@@ -7,15 +7,13 @@
 #include "common/metering/rate_card.h"
 #include "common/metering/rating.h"
 #include "config/rates.h"
+#include "tools/turnpike/complain.h"
 
 namespace CLI {
 class App;
 }
 
 namespace turnpike {
-
-// Complain writes `error` to standard error and returns the exit status for it.
-int Complain(const std::string& error);
 
 // Finish says whether all of the report reached standard output: a full disk must not pass for a
 // report that is whole. It returns the exit status.

@@ -12,14 +12,14 @@
 namespace turnpike {
 namespace {
 
-struct Options {
+struct FocusOptions {
   std::string ledger;
   std::string rates;
   std::string period;
   std::optional<std::string> account;
 };
 
-int RunFocus(const Options& options) {
+int RunFocus(const FocusOptions& options) {
   const auto period = ParseBillingPeriod(options.period);
   if (!period) return Complain("--period: " + period.error());
   const auto table =
@@ -35,7 +35,7 @@ int RunFocus(const Options& options) {
 }  // namespace
 
 void AddFocusCommand(CLI::App& usage, int* exit_status) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<FocusOptions>();
   CLI::App* const focus =
       usage.add_subcommand("focus", "A month's charges as FOCUS 1.2 CSV, of one account or all");
   AddLedgerOption(*focus, options->ledger);

@@ -16,7 +16,7 @@
 namespace turnpike {
 namespace {
 
-struct Options {
+struct InvoiceOptions {
   std::string ledger;
   std::string rates;
   std::string period;
@@ -32,7 +32,7 @@ struct Rated {
 };
 
 // RateOrComplain prices the usage of `account` in `period`, or says why not and returns nullopt.
-std::optional<Rated> RateOrComplain(const Options& options, const BillingPeriod& period,
+std::optional<Rated> RateOrComplain(const InvoiceOptions& options, const BillingPeriod& period,
                                     const std::string& account) {
   auto table = LoadRatesOrPrintProblems(options.rates, config::RatedTime{period.from, period.to});
   if (!table) return std::nullopt;
@@ -46,7 +46,7 @@ std::optional<Rated> RateOrComplain(const Options& options, const BillingPeriod&
   return rated;
 }
 
-int RunInvoice(const Options& options) {
+int RunInvoice(const InvoiceOptions& options) {
   const auto period = ParseBillingPeriod(options.period);
   if (!period) return Complain("--period: " + period.error());
   const auto format = ParseInvoiceFormat(options.format);
@@ -120,7 +120,7 @@ std::string Explainable(const std::string& line_id) {
   return corrected;
 }
 
-int RunExplain(Options options) {
+int RunExplain(InvoiceOptions options) {
   options.line_id = Explainable(options.line_id);
   const auto owner = ParseLineId(options.line_id);
   if (!owner) return Complain(owner.error());
@@ -167,7 +167,7 @@ int RunExplain(Options options) {
 }  // namespace
 
 void AddInvoiceCommands(CLI::App& usage, int* exit_status) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InvoiceOptions>();
   CLI::App* const invoice =
       usage.add_subcommand("invoice", "What an account pays for a month, line by line");
   AddLedgerOption(*invoice, options->ledger);

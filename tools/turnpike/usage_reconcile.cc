@@ -23,7 +23,7 @@ namespace {
 constexpr const char* kQuery =
     "/api/v1/query?query=sum%20by%20(account%2Cregion%2Cdirection)%20(turn_billable_bytes_total)";
 
-struct Options {
+struct ReconcileOptions {
   std::string ledger;
   std::string prometheus;
   std::string with;
@@ -45,7 +45,7 @@ std::expected<std::string, std::string> Fetch(std::string place) {
   return HttpGet(place);
 }
 
-std::expected<Figures, std::string> ReadOther(const Options& options) {
+std::expected<Figures, std::string> ReadOther(const ReconcileOptions& options) {
   if (!options.with.empty()) {
     auto other = ReadLedgerFigures(options.with);
     if (!other) return std::unexpected(other.error());
@@ -95,7 +95,7 @@ void Print(const std::vector<Difference>& differences) {
   }
 }
 
-int RunReconcile(const Options& options) {
+int RunReconcile(const ReconcileOptions& options) {
   if (options.prometheus.empty() == options.with.empty()) {
     return Complain("name one of --prometheus and --with: what to hold the ledger against");
   }
@@ -126,7 +126,7 @@ int RunReconcile(const Options& options) {
 }  // namespace
 
 void AddReconcileCommand(CLI::App& usage, int* exit_status) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ReconcileOptions>();
   CLI::App* const reconcile = usage.add_subcommand(
       "reconcile", "Hold the ledger's totals against Prometheus, or against another ledger");
   AddLedgerOption(*reconcile, options->ledger);

@@ -12,8 +12,8 @@
 namespace turnpike {
 namespace {
 
-// ShowProgress rewrites one line on a terminal; a log stays free of it.
-class ShowProgress {
+// VerifyProgress rewrites one line on a terminal; a log stays free of it.
+class VerifyProgress {
  public:
   void operator()(std::string_view step, uint64_t percent) {
     if (!is_terminal_ || (step == step_ && percent == percent_)) return;
@@ -34,7 +34,7 @@ class ShowProgress {
 };
 
 int RunVerify(const std::string& ledger, const std::string& head) {
-  ShowProgress show;
+  VerifyProgress show;
   VerifyOptions options;
   options.ledger = ledger;
   if (!head.empty()) options.head = head;
