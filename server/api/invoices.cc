@@ -22,12 +22,12 @@ HttpAnswer FetchInvoice(ApiService& service, const ApiCall& call) {
   if (month->from > service.now().wall) {
     return ErrorAnswer(ErrorCode::kNotFound, "the month has not begun");
   }
-  if (!service.reading().try_acquire_for(kReadingPatience)) {
+  const ReadingTurn turn = service.TakeReadingTurn();
+  if (turn == nullptr) {
     return ErrorAnswer(ErrorCode::kUnavailable, "too many requests read usage; try again soon");
   }
   auto set = ReadInvoices(service.ledger(), *settings->rates, *month, account->account,
                           UnknownAccount::kNoUsage);
-  service.reading().release();
   if (!set && CheckCoverage(*settings->rates, month->from, month->to)) {
     return ErrorAnswer(ErrorCode::kNotFound, "this server has no rates for all of that month");
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +27,16 @@ namespace turnpike {
 
 // kReadingPatience is how long a request waits to read the ledger before it is told to come again.
 inline constexpr std::chrono::seconds kReadingPatience{2};
+
+// A few requests may read the ledger at a time: more would only compete for its pages.
+inline constexpr ptrdiff_t kReaders = 2;
+using ReadingLimit = std::counting_semaphore<kReaders>;
+
+// ReadingTurn is one of those, given back when it ends.
+struct EndReadingTurn {
+  void operator()(ReadingLimit* limit) const { limit->release(); }
+};
+using ReadingTurn = std::unique_ptr<ReadingLimit, EndReadingTurn>;
 
 // ApiSettings is what the configuration says of the API, as values. A reload makes new ones.
 struct ApiSettings {
@@ -69,8 +80,11 @@ class ApiService {
   RateLimiter& by_address() { return by_address_; }
   RateLimiter& by_account() { return by_account_; }
 
-  // reading lets a few requests read the ledger at a time: more would only compete for its pages.
-  std::counting_semaphore<8>& reading() { return reading_; }
+  // TakeReadingTurn waits until the caller may read the ledger, which it may until the turn's end.
+  // Null: too many others were reading for kReadingPatience.
+  ReadingTurn TakeReadingTurn() {
+    return ReadingTurn(reading_.try_acquire_for(kReadingPatience) ? &reading_ : nullptr);
+  }
 
   // nettest_limit counts the credentials of the network test.
   NettestLimit& nettest_limit() { return nettest_limit_; }
@@ -80,7 +94,7 @@ class ApiService {
   AccountDirectory accounts_;
   RateLimiter by_address_;
   RateLimiter by_account_;
-  std::counting_semaphore<8> reading_{2};
+  ReadingLimit reading_{kReaders};
   std::mutex random_mutex_;
   mutable std::mutex mutex_;
   std::shared_ptr<const ApiSettings> settings_;

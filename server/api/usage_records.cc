@@ -147,14 +147,14 @@ HttpAnswer ListUsage(ApiService& service, const ApiCall& call) {
       return InvalidParameter("Category is turnmegabytes, or turnmegabytes- and a region");
     }
   }
-  if (!service.reading().try_acquire_for(kReadingPatience)) {
+  const ReadingTurn turn = service.TakeReadingTurn();
+  if (turn == nullptr) {
     return ErrorAnswer(ErrorCode::kUnavailable, "too many requests read usage; try again soon");
   }
   const auto settings = service.settings();
   const RateTable* const rates = settings->rates ? &*settings->rates : nullptr;
   const auto read =
       ReadDays(service.ledger(), account->account, (*range)->first, (*range)->last, rates);
-  service.reading().release();
   if (!read) {
     Log(LogLevel::kError, "api_usage_unreadable", {{"error", read.error()}});
     return ErrorAnswer(ErrorCode::kInternal, "the ledger cannot be read");
