@@ -99,7 +99,7 @@ class Turnpiked(Contender):
             "metering": {"directory": str(state), "checkpoint": "5s"},
             "admin": {"address": "127.0.0.1", "port": server.admin_port},
         }
-        self.ctx.turnpiked = self.program
+        server.program = self.program
         server.start()
         assert server.process is not None
         return Running(server.process, server.port, tls_port)
