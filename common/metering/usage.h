@@ -184,26 +184,27 @@ class SessionMeter {
   SessionMeter(LiveUsage* live, BoundaryRing* ring, SlotId slot)
       : live_(live), ring_(ring), slot_(slot) {}
 
-  // Add records one relayed datagram: `payload` billable bytes that crossed the client's leg in a
-  // message of `wire` bytes, in `bucket`. A bucket that differs from the last one's (later, or
-  // earlier after a clock step) first notes the totals so far; when the ledger is so far behind
-  // that the ring is full, the bytes stay with the last bucket that has a place: totals are never
-  // lost.
+  // Add records relayed datagrams, one if nothing else is said: `payload` billable bytes that
+  // crossed the client's leg in messages of `wire` bytes, in `bucket`. A bucket that differs from
+  // the last one's (later, or earlier after a clock step) first notes the totals so far; when the
+  // ledger is so far behind that the ring is full, the bytes stay with the last bucket that has a
+  // place: totals are never lost.
   void Add([[maybe_unused]] Direction direction, [[maybe_unused]] uint64_t payload,
-           [[maybe_unused]] uint64_t wire, [[maybe_unused]] BucketIndex bucket) {
+           [[maybe_unused]] uint64_t wire, [[maybe_unused]] BucketIndex bucket,
+           [[maybe_unused]] uint64_t packets = 1) {
 #ifndef TURNPIKE_UNMETERED  // tests/bench alone does without, to see what it costs
     if (live_->bucket.load(std::memory_order_relaxed) != bucket.value()) EnterBucket(bucket);
     const auto d = static_cast<size_t>(direction);
     live_->payload_bytes[d].Add(payload);
     live_->wire_bytes[d].Add(wire);
-    live_->packets[d].Add(1);
+    live_->packets[d].Add(packets);
 #endif
   }
 
-  // AddDrop records a datagram of this session that was not relayed.
-  void AddDrop(DropReason reason) {
+  // AddDrop records datagrams of this session that were not relayed.
+  void AddDrop(DropReason reason, uint64_t packets = 1) {
     auto& count = live_->dropped_packets[static_cast<size_t>(reason)];
-    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    count.store(count.load(std::memory_order_relaxed) + packets, std::memory_order_relaxed);
   }
 
   // Totals reads the counters; any thread may.

@@ -65,16 +65,30 @@ const Now& Driver::now() {
 }
 
 void Driver::OnClientMessage(const Client& client, ByteSpan bytes) {
-  if (const auto owner = guests_.OwnerOf(client)) {
-    return PassOn(*owner, client, {bytes.begin(), bytes.end()});
-  }
-  if (const auto forward = core_.OnClientDatagram(client, bytes, now())) Take(*forward);
-  PollOutputs();
+  OnClientDatagram(client, bytes, {});
 }
 
-void Driver::OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) {
-  if (const auto forward = core_.OnPeerDatagram(relay, peer, bytes, now())) Take(*forward);
+size_t Driver::OnClientDatagram(const Client& client, ByteSpan bytes, ByteSpan rest) {
+  if (const auto owner = guests_.OwnerOf(client)) {
+    PassOn(*owner, client, {bytes.begin(), bytes.end()});
+    return 0;
+  }
+  size_t along = 0;
+  if (const auto forward = core_.OnClientDatagram(client, bytes, now())) {
+    along = Take(*forward, bytes, rest);
+  }
   PollOutputs();
+  return along;
+}
+
+size_t Driver::OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
+                              ByteSpan rest) {
+  size_t along = 0;
+  if (const auto forward = core_.OnPeerDatagram(relay, peer, bytes, now())) {
+    along = Take(*forward, bytes, rest);
+  }
+  PollOutputs();
+  return along;
 }
 
 void Driver::OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError& error) {
@@ -82,32 +96,40 @@ void Driver::OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError
   PollOutputs();
 }
 
-void Driver::Take(const Forward& forward) {
-  if (IsGuest(forward.link)) return TakeForGuest(forward);
-  if (forward.direction == Direction::kPeerToClient && IsConnection(forward.link)) {
-    StreamConnection* connection = streams_.Find(forward.link);
-    const SendResult queued = connection != nullptr ? connection->SendForward(forward)
-                                                    : std::unexpected(DropReason::kClientGone);
-    // What is queued is reported once the kernel has it.
-    if (!queued) Report(forward, queued);
-    return;
-  }
-  if (forward.direction == Direction::kPeerToClient && IsDtlsSession(forward.link)) {
-    return TakeForDtls(forward);
-  }
-  UdpSocket* socket = nullptr;
-  if (forward.direction == Direction::kClientToPeer) {
-    socket = relays_.Find(forward.relay);
-  } else if (forward.link.value() < links_.size()) {
-    socket = &links_[forward.link.value()]->udp_socket();
-  }
-  if (socket == nullptr) {
+// Take sends `forward`, made of `message`, and takes along what of `rest` goes the same way. It
+// returns how many datagrams of that.
+size_t Driver::Take(const Forward& forward, ByteSpan message, ByteSpan rest) {
+  const bool to_client = forward.direction == Direction::kPeerToClient;
+  if (IsGuest(forward.link)) {
+    TakeForGuest(forward);
+  } else if (to_client && IsConnection(forward.link)) {
+    TakeByConnection(forward);
+  } else if (to_client && IsDtlsSession(forward.link)) {
+    TakeForDtls(forward);
+  } else if (UdpSocket* const socket = SocketOf(forward); socket == nullptr) {
     // The core forwards by relays and links that it was told of; still, no Forward goes unreported.
     Report(forward, std::unexpected(DropReason::kSendFailed));
-    return;
+  } else {
+    const size_t along = rest.empty() ? 0 : core_.ExtendRun(forward, message, rest);
+    if (outbox_.full()) FlushOutbox();
+    outbox_.Add(*socket, forward, static_cast<uint32_t>(1 + along), message.size());
+    return along;
   }
-  if (outbox_.full()) FlushOutbox();
-  outbox_.Add(*socket, forward);
+  return 0;
+}
+
+UdpSocket* Driver::SocketOf(const Forward& forward) {
+  if (forward.direction == Direction::kClientToPeer) return relays_.Find(forward.relay);
+  const uint32_t link = forward.link.value();
+  return link < links_.size() ? &links_[link]->udp_socket() : nullptr;
+}
+
+void Driver::TakeByConnection(const Forward& forward) {
+  StreamConnection* connection = streams_.Find(forward.link);
+  const SendResult queued = connection != nullptr ? connection->SendForward(forward)
+                                                  : std::unexpected(DropReason::kClientGone);
+  // What is queued is reported once the kernel has it.
+  if (!queued) Report(forward, queued);
 }
 
 void Driver::TakeForDtls(const Forward& forward) {
@@ -126,7 +148,9 @@ void Driver::SendDatagram(LinkId listener, const FiveTuple& tuple, std::vector<u
                                                        .by_address = false});
 }
 
-void Driver::OnForwardSent(const Forward& forward, SendResult result) { Report(forward, result); }
+void Driver::OnForwardSent(const Forward& forward, SendResult result, uint32_t count) {
+  Report(forward, result, count);
+}
 
 void Driver::OnBatchEnd() {
   if (receive_batch_.has_room()) return;

@@ -71,10 +71,12 @@ class Driver final : public TransportHost,
   // What the transports and the outbox call.
   ReceiveBatch& receive_batch() override { return receive_batch_; }
   void OnClientMessage(const Client& client, ByteSpan bytes) override;
-  void OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) override;
+  size_t OnClientDatagram(const Client& client, ByteSpan bytes, ByteSpan rest) override;
+  size_t OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
+                        ByteSpan rest) override;
   void OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError& error) override;
   void OnBatchEnd() override;
-  void OnForwardSent(const Forward& forward, SendResult result) override;
+  void OnForwardSent(const Forward& forward, SendResult result, uint32_t count) override;
   void OnReceiveMemoryFull() override;
   void OnLinkClosed(LinkId link) override;
   void OnClientEnd(CoreId owner, ClientEnd end) override;
@@ -97,7 +99,9 @@ class Driver final : public TransportHost,
     return link.value() >= kFirstDtlsSession && link.value() < kFirstGuest;
   }
   static bool IsGuest(LinkId link) { return link.value() >= kFirstGuest; }
-  void Take(const Forward& forward);
+  size_t Take(const Forward& forward, ByteSpan message = {}, ByteSpan rest = {});
+  void TakeByConnection(const Forward& forward);
+  UdpSocket* SocketOf(const Forward& forward);
   void TakeForDtls(const Forward& forward);
   void PollOutputs();
   void FlushOutbox();
@@ -128,7 +132,7 @@ class Driver final : public TransportHost,
   void PassOn(CoreId owner, const Client& client, std::vector<uint8_t> bytes);
   void TakeForGuest(const Forward& forward);
   bool SendToGuest(SendMessage& output);
-  void Report(const Forward& forward, SendResult result);
+  void Report(const Forward& forward, SendResult result, uint32_t count = 1);
   void AbandonGuests();
   void OnHandovers();
   void WarnRelayFailed(const TransportAddress& bind, OpenError error, int last_errno);

@@ -38,9 +38,9 @@ void Driver::Receive(GuestForward guest) {
   Take(guest.forward);
 }
 
-// Report tells whoever made `forward` what became of it.
-void Driver::Report(const Forward& forward, SendResult result) {
-  if (forward.guest_of == 0) return core_.OnSent(forward, result, now());
+// Report tells whoever made `forward` what became of it, and of the run that it stands for.
+void Driver::Report(const Forward& forward, SendResult result, uint32_t count) {
+  if (forward.guest_of == 0) return core_.OnSent(forward, result, now(), count);
   if (handovers_ == nullptr) return;
   handovers_->Post(CoreId(forward.guest_of - 1),
                    GuestReport{.number = forward.relay.value(), .result = result});

@@ -110,6 +110,8 @@ Outbox::Entry& Outbox::Append(UdpSocket& socket) {
   const auto index = static_cast<int32_t>(used_++);
   Entry& entry = (*entries_)[static_cast<size_t>(index)];
   entry.next = -1;
+  entry.count = 1;
+  entry.taken = 0;
   if (socket.queue_head < 0) {
     socket.queue_head = index;
     sockets_.push_back(&socket);
@@ -120,10 +122,12 @@ Outbox::Entry& Outbox::Append(UdpSocket& socket) {
   return entry;
 }
 
-void Outbox::Add(UdpSocket& socket, const Forward& forward) {
+void Outbox::Add(UdpSocket& socket, const Forward& forward, uint32_t count, size_t stride) {
   Entry& entry = Append(socket);
   entry.forward = forward;
   entry.is_message = false;
+  entry.count = count;
+  entry.stride = stride;
 }
 
 void Outbox::Add(UdpSocket& socket, const Forward& forward, std::vector<uint8_t> sealed) {
@@ -153,7 +157,7 @@ void Outbox::FlushSocket(UdpSocket& socket) {
   socket.queue_head = socket.queue_tail = -1;
   while (index >= 0) {
     const size_t count = Gather(index);
-    const Forward& first = batch_[0]->forward;
+    const Forward& first = batch_[0].forward();
     socket.SetDontFragment(first.dont_fragment, first.to.ip.is_v4());
     SendBatch(socket, count);
     Report(count);
@@ -162,12 +166,15 @@ void Outbox::FlushSocket(UdpSocket& socket) {
 
 size_t Outbox::Gather(int32_t& index) {
   size_t count = 0;
-  for (; index >= 0 && count < kBatch; ++count) {
+  while (index >= 0 && count < kBatch) {
     Entry& entry = (*entries_)[static_cast<size_t>(index)];
     // DF is a property of the socket, so a batch has one value of it.
-    if (count > 0 && entry.forward.dont_fragment != batch_[0]->forward.dont_fragment) break;
-    batch_[count] = &entry;
-    index = entry.next;
+    if (count > 0 && entry.forward.dont_fragment != batch_[0].forward().dont_fragment) break;
+    const uint8_t* const payload = entry.forward.payload.data();
+    for (; entry.taken < entry.count && count < kBatch; ++entry.taken) {
+      batch_[count++] = {&entry, payload + entry.taken * entry.stride};
+    }
+    if (entry.taken == entry.count) index = entry.next;
   }
   return count;
 }
@@ -199,26 +206,28 @@ size_t Outbox::Prepare(const UdpSocket& socket, size_t first, size_t count, size
 }
 
 size_t Outbox::RunLength(const UdpSocket& socket, size_t first, size_t count) const {
-  const Forward& head = batch_[first]->forward;
-  const size_t size = batch_[first]->size();
+  const Forward& head = batch_[first].forward();
+  const size_t size = batch_[first].size();
   if (size == 0) return 1;
   size_t bytes = size;
   size_t length = 1;
-  for (size_t i = first + 1; i < count; ++i) {
-    const Forward& next = batch_[i]->forward;
-    const size_t next_size = batch_[i]->size();
-    if (next_size == 0 || next_size > size || bytes + next_size > kLargestRun) break;
-    if (next.to != head.to || (socket.learns_destination && next.from.ip != head.from.ip)) break;
-    bytes += next_size;
+  for (size_t i = first + 1; i < count && bytes + size <= kLargestRun; ++i) {
+    if (batch_[i].entry != batch_[first].entry) {
+      const Forward& next = batch_[i].forward();
+      const size_t next_size = batch_[i].size();
+      if (next_size == 0 || next_size > size || next.to != head.to) break;
+      if (socket.learns_destination && next.from.ip != head.from.ip) break;
+      if (next_size < size) return length + 1;  // a run may end with a shorter datagram
+    }
+    bytes += size;
     ++length;
-    if (next_size < size) break;  // a run may end with a shorter datagram
   }
   return length;
 }
 
 size_t Outbox::PrepareMessage(const UdpSocket& socket, size_t index, size_t first, size_t datagrams,
                               size_t vector) {
-  const Forward& head = batch_[first]->forward;
+  const Forward& head = batch_[first].forward();
   Prepared& prepared = prepared_[index];
   prepared.datagrams = datagrams;
   msghdr& header = messages_[index].msg_hdr;
@@ -226,14 +235,15 @@ size_t Outbox::PrepareMessage(const UdpSocket& socket, size_t index, size_t firs
   header.msg_iov = &vectors_[vector];
   const size_t first_vector = vector;
   for (size_t i = first; i < first + datagrams; ++i) {
-    if (batch_[i]->whole) {
-      vectors_[vector++] = VectorOf(*batch_[i]->whole);
+    const auto& [entry, payload] = batch_[i];
+    if (entry->whole) {
+      vectors_[vector++] = VectorOf(*entry->whole);
       continue;
     }
-    const Forward& forward = batch_[i]->forward;
+    const Forward& forward = entry->forward;
     if (forward.header_size > 0) vectors_[vector++] = VectorOf(forward.header_bytes());
     // A datagram without payload is a datagram all the same.
-    vectors_[vector++] = VectorOf(forward.payload);
+    vectors_[vector++] = VectorOf(ByteSpan(payload, forward.payload.size()));
     if (forward.padding_size > 0) vectors_[vector++] = VectorOf(forward.padding_bytes());
   }
   header.msg_iovlen = vector - first_vector;
@@ -241,7 +251,7 @@ size_t Outbox::PrepareMessage(const UdpSocket& socket, size_t index, size_t firs
   size_t used = 0;
   if (socket.learns_destination) used = WriteSource(head.from.ip, control, used);
   if (datagrams > 1) {
-    const auto segment = static_cast<uint16_t>(batch_[first]->size());
+    const auto segment = static_cast<uint16_t>(batch_[first].size());
     used = WriteControl(IPPROTO_UDP, UDP_SEGMENT, segment, control, used);
   }
   header.msg_control = used > 0 ? control : nullptr;
@@ -284,9 +294,13 @@ size_t Outbox::SendMessages(UdpSocket& socket, size_t first, size_t count) {
 }
 
 void Outbox::Report(size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    batch_[i]->whole.reset();
-    if (!batch_[i]->is_message) reports_.OnForwardSent(batch_[i]->forward, results_[i]);
+  for (size_t i = 0; i < count;) {
+    Entry& entry = *batch_[i].entry;
+    const size_t first = i++;
+    while (i < count && batch_[i].entry == &entry && results_[i] == results_[first]) ++i;
+    entry.whole.reset();
+    if (entry.is_message) continue;
+    reports_.OnForwardSent(entry.forward, results_[first], static_cast<uint32_t>(i - first));
   }
 }
 

@@ -17,11 +17,14 @@
 
 namespace turnpike {
 
-// ForwardReports learns what became of each Forward, exactly once.
+// ForwardReports learns what became of each datagram, exactly once.
 class ForwardReports {
  public:
   virtual ~ForwardReports() = default;
-  virtual void OnForwardSent(const Forward& forward, SendResult result) = 0;
+
+  // OnForwardSent hears of `count` datagrams: that of `forward`, or some of the run that it stands
+  // for.
+  virtual void OnForwardSent(const Forward& forward, SendResult result, uint32_t count) = 0;
 };
 
 // DropReasonOf says what the errno of a failed send means for the datagram.
@@ -41,8 +44,9 @@ class Outbox {
   explicit Outbox(ForwardReports& reports, UdpPath path = UdpPath::kOffload);
 
   // Add queues `forward` for `socket`, which must stay open until the next Flush. The outbox must
-  // not be full.
-  void Add(UdpSocket& socket, const Forward& forward);
+  // not be full. It may stand for a run of `count` datagrams, each with a payload of its own: the
+  // next one's begins `stride` bytes behind.
+  void Add(UdpSocket& socket, const Forward& forward, uint32_t count = 1, size_t stride = 0);
 
   // Add queues `forward` as the datagram `sealed`, which is its message encrypted.
   void Add(UdpSocket& socket, const Forward& forward, std::vector<uint8_t> sealed);
@@ -67,10 +71,22 @@ class Outbox {
     // What goes out instead of the parts of `forward`, which then says from where to where.
     std::optional<std::vector<uint8_t>> whole;
     bool is_message = false;  // a STUN message: nothing to report
+    uint32_t count = 1;       // datagrams that it stands for
+    uint32_t taken = 0;       // of them, into a batch
+    size_t stride = 0;
 
     // size counts the bytes of the datagram.
     size_t size() const { return whole ? whole->size() : forward.wire_size(); }
     int32_t next = -1;
+  };
+
+  // One datagram of an entry.
+  struct Piece {
+    Entry* entry = nullptr;
+    const uint8_t* payload = nullptr;
+
+    const Forward& forward() const { return entry->forward; }
+    size_t size() const { return entry->size(); }
   };
 
   // What the kernel reads of one message: one datagram, or a run of them.
@@ -110,7 +126,7 @@ class Outbox {
   std::array<mmsghdr, kBatch> messages_{};
   std::array<Prepared, kBatch> prepared_{};
   std::array<iovec, 3 * kBatch> vectors_{};
-  std::array<Entry*, kBatch> batch_{};
+  std::array<Piece, kBatch> batch_{};
   std::array<SendResult, kBatch> results_{};
 };
 

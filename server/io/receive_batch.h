@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,17 +28,19 @@ struct ReceivedRun {
   TransportAddress from;
   std::optional<IpAddress> to;  // the own address that was asked, where the socket learns it
 
-  // ForEach calls `take` with the bytes of each datagram, until one returns false.
+  // ForEach calls `take` with the bytes of each datagram, and those of all that follow. It returns
+  // how many of these it has taken along, or nullopt when it wants no more.
   template <typename Take>
   void ForEach(Take take) const {
     std::span<uint8_t> rest = bytes;
-    if (segment != 0) {
-      for (; rest.size() > segment; rest = rest.subspan(segment)) {
-        if (!take(rest.first(segment))) return;
-      }
-    }
-    // An empty datagram is a datagram all the same.
-    take(rest);
+    do {  // an empty datagram is a datagram all the same
+      const size_t size = segment != 0 ? std::min(segment, rest.size()) : rest.size();
+      const std::span<uint8_t> datagram = rest.first(size);
+      rest = rest.subspan(size);
+      const std::optional<size_t> along = take(datagram, rest);
+      if (!along) return;
+      rest = rest.subspan(*along * segment);
+    } while (!rest.empty());
   }
 };
 

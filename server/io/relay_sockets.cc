@@ -89,10 +89,10 @@ void RelaySockets::Receive(RelaySocket& relay) {
   const auto batch = host_.receive_batch().Receive(relay.socket);
   for (const ReceivedRun& run : batch.runs) {
     const PeerAddress peer(run.from);
-    run.ForEach([&](ByteSpan bytes) {
+    run.ForEach([&](ByteSpan bytes, ByteSpan rest) -> std::optional<size_t> {
       // What a datagram causes may close this very relay.
-      if (reading_ != nullptr) host_.OnPeerDatagram(relay.id, peer, bytes);
-      return reading_ != nullptr;
+      const size_t along = host_.OnPeerDatagram(relay.id, peer, bytes, rest);
+      return reading_ != nullptr ? std::optional(along) : std::nullopt;
     });
     if (reading_ == nullptr) break;
   }

@@ -194,7 +194,7 @@ void Splice::Flush(Side& to, bool resume) {
   if (!ok) GiveUp(to);
 }
 
-void Splice::OnForwardSent(const Forward& forward, SendResult result) {
+void Splice::OnForwardSent(const Forward& forward, SendResult result, uint32_t) {
   // Without TLS, bytes count, not messages: see Flush.
   if (result && forward.wire_bytes != 0) {
     Count(peer_side_, forward.wire_bytes);

@@ -74,7 +74,7 @@ class Splice final : public ForwardReports {
   size_t memory() const;
 
   // OnForwardSent hears of TLS records that the kernel took.
-  void OnForwardSent(const Forward& forward, SendResult result) override;
+  void OnForwardSent(const Forward& forward, SendResult result, uint32_t count) override;
 
  private:
   // Side is one of the two sockets, and what waits to be written to it.

@@ -35,12 +35,14 @@ class TransportHost {
 
   virtual ReceiveBatch& receive_batch() = 0;
 
-  // OnClientMessage takes one datagram from a client. The bytes must stay until the buffers are
-  // reset.
-  virtual void OnClientMessage(const Client& client, ByteSpan bytes) = 0;
+  // OnClientDatagram takes one datagram from a client, and as many of those that came in one run
+  // with it as go the same way: `rest` begins with the next, each is as long as the one before, but
+  // for the last. It returns how many of `rest`. The bytes must stay until the buffers are reset.
+  virtual size_t OnClientDatagram(const Client& client, ByteSpan bytes, ByteSpan rest) = 0;
 
-  // OnPeerDatagram takes one datagram that came in at the relay socket of `relay`.
-  virtual void OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) = 0;
+  // OnPeerDatagram does the same for what came in at the relay socket of `relay`.
+  virtual size_t OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
+                                ByteSpan rest) = 0;
 
   // OnPeerError takes what ICMP said about a datagram that left from `relay` for `peer`.
   virtual void OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError& error) = 0;

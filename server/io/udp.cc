@@ -55,13 +55,12 @@ void UdpListener::OnReadable() {
 void UdpListener::Take(const ReceivedRun& run) {
   const TransportAddress server{run.to.value_or(address().ip), address().port};
   const Client client{{run.from, server, Transport::kUdp}, link_};
-  run.ForEach([&](std::span<uint8_t> bytes) {
+  run.ForEach([&](std::span<uint8_t> bytes, ByteSpan rest) -> std::optional<size_t> {
     if (options_.dtls && (!options_.plain || DtlsHub::IsDtls(bytes))) {
       dtls_->OnDatagram(link_, {run.from, server, Transport::kDtls}, bytes);
-    } else {
-      host_.OnClientMessage(client, bytes);
+      return 0;
     }
-    return true;
+    return host_.OnClientDatagram(client, bytes, rest);
   });
 }
 

@@ -158,7 +158,7 @@ void WriteQueue::KeepRest() {
 void WriteQueue::ReportDone() {
   while (first_entry_ < entries_.size() && entries_[first_entry_].end <= written_) {
     const Entry& entry = entries_[first_entry_++];
-    if (entry.is_forward) reports_.OnForwardSent(entry.forward, {});
+    if (entry.is_forward) reports_.OnForwardSent(entry.forward, {}, 1);
   }
   ReleaseMemory();
 }
@@ -180,7 +180,7 @@ void WriteQueue::Abandon(DropReason reason) {
   is_broken_ = true;
   while (first_entry_ < entries_.size()) {
     const Entry& entry = entries_[first_entry_++];
-    if (entry.is_forward) reports_.OnForwardSent(entry.forward, std::unexpected(reason));
+    if (entry.is_forward) reports_.OnForwardSent(entry.forward, std::unexpected(reason), 1);
   }
   written_ = added_;
   kept_.clear();

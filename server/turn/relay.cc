@@ -205,22 +205,51 @@ void TurnServer::Impl::WriteDataHeader(Forward& forward, const TransportAddress&
   TP_DCHECK(writer.ok() && writer.size() == forward.header_size);
 }
 
-void TurnServer::Impl::OnSent(const Forward& forward, SendResult result, Now now) {
+// The datagrams of a run have one sender and one moment. What was found out for the first holds for
+// all that are framed like it, and only what their own bytes decide is looked at again.
+size_t TurnServer::Impl::ExtendRun(const Forward& forward, ByteSpan message, ByteSpan rest) {
+  Allocation* const allocation = table_.Get(forward.relay);
+  TP_CHECK(allocation != nullptr && !message.empty());
+  // A limit on rates counts datagram by datagram.
+  if (allocation->throttle != nullptr) return 0;
+  const bool to_peer = forward.direction == Direction::kClientToPeer;
+  const bool has_channel = to_peer ? stun::KindOf(message[0]) == stun::MessageKind::kChannelData
+                                   : forward.header_size == stun::kChannelHeaderSize;
+  if (!has_channel) return 0;
+  const ByteSpan header = message.first(to_peer ? stun::kChannelHeaderSize : 0);
+  size_t count = 0;
+  for (; rest.size() >= message.size(); rest = rest.subspan(message.size()), ++count) {
+    if (!std::ranges::equal(rest.first(header.size()), header)) break;
+    if (!to_peer && !MayFollow(*allocation, rest.first(message.size()))) break;
+  }
+  allocation->forwards_out += static_cast<uint32_t>(count);
+  return count;
+}
+
+// MayFollow says whether a peer's datagram may go to the client as the one before it did.
+bool TurnServer::Impl::MayFollow(Allocation& allocation, ByteSpan payload) {
+  const int nesting = static_cast<int>(options_.max_nesting);
+  if (nesting != 0 && NestingDepth(payload, nesting) == nesting) return false;
+  return TakeUnanswered(allocation, payload.size());
+}
+
+void TurnServer::Impl::OnSent(const Forward& forward, SendResult result, Now now, uint32_t count) {
   Observe(now);
   Allocation* allocation = table_.Get(forward.relay);
-  TP_CHECK(allocation != nullptr && allocation->forwards_out != 0);
-  --allocation->forwards_out;
+  TP_CHECK(allocation != nullptr && allocation->forwards_out >= count);
+  allocation->forwards_out -= count;
   if (result) {
-    Bill(*allocation, forward.direction, forward.payload.size(), forward.wire_bytes, now);
+    Bill(*allocation, forward.direction, uint64_t{count} * forward.payload.size(),
+         uint64_t{count} * forward.wire_bytes, now, count);
   } else {
-    Drop(result.error(), allocation);
+    Drop(result.error(), allocation, count);
   }
   if (allocation->state == AllocationState::kEnded) RetireIfDone(*allocation);
 }
 
-std::nullopt_t TurnServer::Impl::Drop(DropReason reason, Allocation* allocation) {
-  stats_.dropped_packets[static_cast<size_t>(reason)].Add(1);
-  if (allocation != nullptr && allocation->meter.valid()) allocation->meter.AddDrop(reason);
+std::nullopt_t TurnServer::Impl::Drop(DropReason reason, Allocation* allocation, uint32_t count) {
+  stats_.dropped_packets[static_cast<size_t>(reason)].Add(count);
+  if (allocation != nullptr && allocation->meter.valid()) allocation->meter.AddDrop(reason, count);
   return std::nullopt;
 }
 

@@ -20,11 +20,14 @@ std::optional<Forward> TurnServer::OnPeerDatagram(RelayId relay, const PeerAddre
                                                   ByteSpan bytes, Now now) {
   return impl_->OnPeerDatagram(relay, peer, bytes, now);
 }
+size_t TurnServer::ExtendRun(const Forward& forward, ByteSpan message, ByteSpan rest) {
+  return impl_->ExtendRun(forward, message, rest);
+}
 void TurnServer::OnIcmp(RelayId relay, const PeerAddress& peer, const IcmpError& error, Now now) {
   impl_->OnIcmp(relay, peer, error, now);
 }
-void TurnServer::OnSent(const Forward& forward, SendResult result, Now now) {
-  impl_->OnSent(forward, result, now);
+void TurnServer::OnSent(const Forward& forward, SendResult result, Now now, uint32_t count) {
+  impl_->OnSent(forward, result, now, count);
 }
 void TurnServer::OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result,
                                Now now) {

@@ -23,8 +23,8 @@ namespace turnpike {
 // The driving contract (asserted in debug builds):
 // - One thread. `now` never goes back in `mono`; `wall` may step.
 // - Data returns: OnClientDatagram and OnPeerDatagram return what to forward. The caller sends it
-//   at once or later, in order per destination, and reports every Forward exactly once through
-//   OnSent, also when it could not be sent. An allocation that ends while Forwards are out stays
+//   at once or later, in order per destination, and reports every Forward, and all that ExtendRun
+//   took along with it, exactly once through OnSent, also when it could not be sent. An allocation that ends while Forwards are out stays
 //   countable until the last is reported; only then AllocationClosed comes out.
 // - Control queues: after any call, poll outputs until PollOutput returns nullopt. Before the
 //   caller executes outputs it has sent (and reported) the UDP Forwards it holds, so that a
@@ -50,12 +50,19 @@ class TurnServer {
   std::optional<Forward> OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
                                         Now now);
 
+  // ExtendRun takes along what came in one run (UDP GRO) with `message`, the datagram that the last
+  // call made `forward` of. `rest` begins with the next of it. It returns how many datagrams, each
+  // of the size of `message`, one after the other, go the same way: their Forwards are `forward`
+  // but for the payload, which lies at the same place in each. The others are handed in one by one.
+  size_t ExtendRun(const Forward& forward, ByteSpan message, ByteSpan rest);
+
   // OnIcmp takes an ICMP message about a datagram that went from `relay` to `peer`. The client
   // hears of it by a Data indication (RFC 8656 §11.5), which is an output and never billed.
   void OnIcmp(RelayId relay, const PeerAddress& peer, const IcmpError& error, Now now);
 
-  // OnSent reports what became of a Forward. It is where bytes become billable.
-  void OnSent(const Forward& forward, SendResult result, Now now);
+  // OnSent reports what became of a Forward, or of `count` of a run that all met with `result`. It
+  // is where bytes become billable.
+  void OnSent(const Forward& forward, SendResult result, Now now, uint32_t count = 1);
 
   // OnRelayOpened answers an OpenRelay. The meter is valid when the OpenRelay asked for a slot.
   void OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result, Now now);

@@ -80,7 +80,8 @@ class TurnServer::Impl {
   std::optional<Forward> OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes,
                                         Now now);
   void OnIcmp(RelayId relay, const PeerAddress& peer, const IcmpError& error, Now now);
-  void OnSent(const Forward& forward, SendResult result, Now now);
+  size_t ExtendRun(const Forward& forward, ByteSpan message, ByteSpan rest);
+  void OnSent(const Forward& forward, SendResult result, Now now, uint32_t count);
   void OnRelayOpened(RelayId relay, std::expected<SessionMeter, OpenError> result, Now now);
   std::optional<PeerStreamId> OnPeerAccepted(RelayId relay, const PeerAddress& peer, Now now);
   void OnPeerConnected(PeerStreamId stream, bool connected, Now now);
@@ -134,8 +135,10 @@ class TurnServer::Impl {
                                       ByteSpan payload, const Framing& framing);
   void WriteDataHeader(Forward& forward, const TransportAddress& peer);
   stun::TransactionId NewIndicationId();
-  void Bill(Allocation& allocation, Direction direction, size_t payload, size_t wire, Now now);
-  std::nullopt_t Drop(DropReason reason, Allocation* allocation);
+  bool MayFollow(Allocation& allocation, ByteSpan payload);
+  void Bill(Allocation& allocation, Direction direction, uint64_t payload, uint64_t wire, Now now,
+            uint32_t packets = 1);
+  std::nullopt_t Drop(DropReason reason, Allocation* allocation, uint32_t count = 1);
   bool TakeUnanswered(Allocation& allocation, size_t payload);
   TransportAddress Canonical(TransportAddress peer) const;
   IpAddress Bound(const IpAddress& peer) const;
@@ -277,13 +280,13 @@ class TurnServer::Impl {
 };
 
 // Bill counts what the kernel took. Inline, since OnSent calls it for every packet.
-inline void TurnServer::Impl::Bill(Allocation& allocation, Direction direction, size_t payload,
-                                   size_t wire, Now now) {
+inline void TurnServer::Impl::Bill(Allocation& allocation, Direction direction, uint64_t payload,
+                                   uint64_t wire, Now now, uint32_t packets) {
   // The only line that makes bytes billable.
-  allocation.meter.Add(direction, payload, wire, CurrentBucket(now.wall));
+  allocation.meter.Add(direction, payload, wire, CurrentBucket(now.wall), packets);
   const auto transport = static_cast<size_t>(allocation.metered_as);
   stats_.relayed_bytes[transport][static_cast<size_t>(direction)].Add(payload);
-  stats_.relayed_packets[transport][static_cast<size_t>(direction)].Add(1);
+  stats_.relayed_packets[transport][static_cast<size_t>(direction)].Add(packets);
 }
 
 // CloseStreamsIf closes the peer connections that `matches` picks.

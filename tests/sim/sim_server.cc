@@ -149,7 +149,23 @@ void SimServer::Receive(size_t index, const Client& client, Bytes message) {
   std::vector<uint8_t> copy(message.begin(), message.end());
   const auto forward = worker.core->OnClientDatagram(client, copy, timeline_.now());
   if (forward) CheckPermitted(client.five_tuple, forward->to, message[0] >= 0x40);
-  Hold(worker, forward, copy, IsStream(client.five_tuple.transport));
+  const bool may_run = guest == guests_.end() && client.five_tuple.transport == Transport::kUdp;
+  const size_t along = may_run ? ArriveInRun(worker, forward, copy) : 0;
+  for (size_t i = 0; i <= along; ++i) {
+    Hold(worker, forward, copy, IsStream(client.five_tuple.transport));
+  }
+}
+
+// ArriveInRun lets a datagram come in one run with copies of itself, now and then; it returns how
+// many go the same way.
+size_t SimServer::ArriveInRun(Worker& worker, const std::optional<Forward>& forward,
+                              Bytes datagram) {
+  if (!forward || datagram.empty() || !dice_.Percent(10)) return 0;
+  std::vector<uint8_t> rest;
+  for (uint32_t copies = 1 + dice_.Below(4); copies > 0; --copies) {
+    rest.insert(rest.end(), datagram.begin(), datagram.end());
+  }
+  return worker.core->ExtendRun(*forward, datagram, rest);
 }
 
 void SimServer::OnPeerDatagram(const TransportAddress& relay, const TransportAddress& peer,
@@ -169,7 +185,9 @@ void SimServer::OnPeerDatagram(const TransportAddress& relay, const TransportAdd
     stream = IsStream(transport);
     CheckPermitted({.client = forward->to, .server = {}, .transport = transport}, peer, false);
   }
-  Hold(worker, forward, copy, stream);
+  const bool may_run = forward && forward->link == kUdpListener;
+  const size_t along = may_run ? ArriveInRun(worker, forward, copy) : 0;
+  for (size_t i = 0; i <= along; ++i) Hold(worker, forward, copy, stream);
 }
 
 void SimServer::CheckPermitted(const FiveTuple& tuple, const TransportAddress& peer,

@@ -164,6 +164,7 @@ class SimServer {
   size_t IndexOf(const Worker& worker) const;
   const std::string& WatchedAs(const std::string& client) const;
   void Receive(size_t worker, const Client& client, Bytes message);
+  size_t ArriveInRun(Worker& worker, const std::optional<Forward>& forward, Bytes datagram);
   void Hold(Worker& worker, std::optional<Forward> forward, Bytes input, bool stream);
   void CheckPermitted(const FiveTuple& tuple, const TransportAddress& peer, bool on_channel);
   void Flush(Worker& worker);

@@ -31,11 +31,13 @@ class FakeHost final : public TransportHost {
   };
 
   ReceiveBatch& receive_batch() override { return batch_; }
-  void OnClientMessage(const Client& client, ByteSpan bytes) override {
+  size_t OnClientDatagram(const Client& client, ByteSpan bytes, ByteSpan) override {
     from_clients.push_back({client, std::string(AsText(bytes))});
+    return 0;
   }
-  void OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes) override {
+  size_t OnPeerDatagram(RelayId relay, const PeerAddress& peer, ByteSpan bytes, ByteSpan) override {
     from_peers.push_back({relay, peer, std::string(AsText(bytes))});
+    return 0;
   }
   void OnPeerError(RelayId relay, const PeerAddress& peer, const IcmpError& error) override {
     errors.push_back({relay, peer, error});
@@ -57,11 +59,13 @@ class FakeHost final : public TransportHost {
 
 class FakeReports final : public ForwardReports {
  public:
-  void OnForwardSent(const Forward& forward, SendResult result) override {
+  void OnForwardSent(const Forward& forward, SendResult result, uint32_t count) override {
     reports.emplace_back(std::string(AsText(forward.payload)), result);
+    datagrams += count;
   }
 
   std::vector<std::pair<std::string, SendResult>> reports;
+  uint32_t datagrams = 0;  // of all reports
 };
 
 }  // namespace turnpike

@@ -126,6 +126,45 @@ TEST_CASE("what is sealed leaves as it is, and its Forward is what is reported")
   }
 }
 
+TEST_CASE("a Forward that stands for a run is sent in full, each datagram with its own payload") {
+  constexpr uint32_t kCount = 150;  // more than one batch holds
+  constexpr size_t kStride = 9;  // "abcd00042": a header that is not the payload's, and the payload
+  std::string input;
+  for (uint32_t i = 0; i < kCount; ++i) input += "abcd" + std::to_string(10000 + i);
+  for (const UdpPath path : {UdpPath::kPlain, UdpPath::kBatch, UdpPath::kOffload}) {
+    CAPTURE(UdpPathName(path));
+    FakeReports reports;
+    Outbox outbox(reports, path);
+    UdpSocket socket = Sender();
+    TestSocket peer(Address("127.0.0.1:0"));
+    outbox.Add(socket, ToPeer(peer.address(), "before"));
+    outbox.Add(socket, ToPeer(peer.address(), std::string_view(input).substr(4, 5)), kCount,
+               kStride);
+    outbox.Add(socket, ToPeer(peer.address(), "after"));
+    outbox.Flush();
+    CHECK(outbox.empty());
+    CHECK(reports.datagrams == kCount + 2);
+    for (const auto& report : reports.reports) CHECK(report.second.has_value());
+    CHECK(peer.Receive().bytes == "before");
+    for (uint32_t i = 0; i < kCount; ++i) CHECK(peer.Receive().bytes == std::to_string(10000 + i));
+    CHECK(peer.Receive().bytes == "after");
+  }
+}
+
+TEST_CASE("a Forward that stands for a run that the kernel refuses is reported in full") {
+  FakeReports reports;
+  Outbox outbox(reports);
+  UdpSocket socket = Sender();
+  const std::string input(40, 'x');
+  outbox.Add(socket, ToPeer(Address("255.255.255.255:9"), std::string_view(input).substr(0, 4)), 10,
+             4);
+  outbox.Flush();
+  CHECK(reports.datagrams == 10);
+  for (const auto& report : reports.reports) {
+    CHECK(report.second == SendResult(std::unexpected(DropReason::kUnreachable)));
+  }
+}
+
 TEST_CASE("a run that cannot leave as one goes datagram by datagram, each with its own reason") {
   FakeReports reports;
   Outbox outbox(reports);

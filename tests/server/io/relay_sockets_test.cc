@@ -113,10 +113,11 @@ TEST_CASE("a closed relay is not found, and its place is used again under anothe
 TEST_CASE("a relay that is closed by its own datagram hands over nothing more") {
   struct Closer final : TransportHost {
     ReceiveBatch& receive_batch() override { return batch; }
-    void OnClientMessage(const Client&, ByteSpan) override {}
-    void OnPeerDatagram(RelayId relay, const PeerAddress&, ByteSpan) override {
+    size_t OnClientDatagram(const Client&, ByteSpan, ByteSpan) override { return 0; }
+    size_t OnPeerDatagram(RelayId relay, const PeerAddress&, ByteSpan, ByteSpan) override {
       ++datagrams;
       relays->Close(relay);
+      return 0;
     }
     void OnPeerError(RelayId, const PeerAddress&, const IcmpError&) override {}
     void OnBatchEnd() override { batch.Reset(); }

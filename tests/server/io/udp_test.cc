@@ -109,9 +109,9 @@ TEST_CASE("a run that was sent as one is received datagram by datagram, with or 
       const Received got = batch.Receive(socket);
       for (const ReceivedRun& run : got.runs) {
         CHECK(run.from == LocalAddress(sender));
-        run.ForEach([&](ByteSpan bytes) {
+        run.ForEach([&](ByteSpan bytes, ByteSpan) -> std::optional<size_t> {
           received.emplace_back(AsText(bytes));
-          return true;
+          return 0;
         });
       }
       more = got.more;
@@ -127,13 +127,24 @@ TEST_CASE("a run is taken apart as far as its datagrams are wanted") {
   const ReceivedRun run{.bytes = bytes, .segment = 3, .from = {}, .to = {}};
   for (const size_t wanted : {1u, 2u, 3u}) {
     std::vector<std::string> taken;
-    run.ForEach([&](ByteSpan datagram) {
+    run.ForEach([&](ByteSpan datagram, ByteSpan) {
       taken.emplace_back(AsText(datagram));
-      return taken.size() < wanted;
+      return taken.size() < wanted ? std::optional<size_t>(0) : std::nullopt;
     });
     const std::vector<std::string> all = {"aaa", "bbb", "c"};
     CHECK(taken == std::vector<std::string>(all.begin(), all.begin() + std::ptrdiff_t(wanted)));
   }
+}
+
+TEST_CASE("what is taken along does not come again") {
+  std::vector<uint8_t> bytes = {'a', 'a', 'b', 'b', 'c', 'c', 'd'};
+  const ReceivedRun run{.bytes = bytes, .segment = 2, .from = {}, .to = {}};
+  std::vector<std::string> taken;
+  run.ForEach([&](ByteSpan datagram, ByteSpan rest) -> std::optional<size_t> {
+    taken.emplace_back(std::string(AsText(datagram)) + "|" + std::string(AsText(rest)));
+    return taken.size() == 1 ? 2 : 0;
+  });
+  CHECK(taken == std::vector<std::string>{"aa|bbccd", "d|"});
 }
 
 TEST_CASE("what the kernel drops for want of room is counted") {
