@@ -24,8 +24,9 @@ namespace turnpike {
 // - One thread. `now` never goes back in `mono`; `wall` may step.
 // - Data returns: OnClientDatagram and OnPeerDatagram return what to forward. The caller sends it
 //   at once or later, in order per destination, and reports every Forward, and all that ExtendRun
-//   took along with it, exactly once through OnSent, also when it could not be sent. An allocation that ends while Forwards are out stays
-//   countable until the last is reported; only then AllocationClosed comes out.
+//   took along with it, exactly once through OnSent, also when it could not be sent. An allocation
+//   that ends while Forwards are out stays countable until the last is reported; only then
+//   AllocationClosed comes out.
 // - Control queues: after any call, poll outputs until PollOutput returns nullopt. Before the
 //   caller executes outputs it has sent (and reported) the UDP Forwards it holds, so that a
 //   CloseRelay never overtakes data.
