@@ -113,8 +113,7 @@ std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, Addres
   if (allocation.FindPermission(peer.ip, now) == nullptr) {
     return Drop(DropReason::kNoPermission, &allocation);
   }
-  const int nesting = static_cast<int>(options_.max_nesting);
-  if (nesting != 0 && NestingDepth(payload, nesting) == nesting) {
+  if (IsLoop(payload)) {
     stats_.loops.Add(1);
     return Drop(DropReason::kLimit, &allocation);
   }
@@ -137,6 +136,12 @@ std::optional<Forward> TurnServer::Impl::ToClient(Allocation& allocation, Addres
   if (HoldsBack(allocation, Direction::kPeerToClient, payload.size(), now)) return std::nullopt;
   return MakeToClient(allocation, family, payload,
                       {.peer = peer, .channel = channel, .size = header_size, .padding = padding});
+}
+
+// IsLoop says whether `payload` has gone through as many relays as none does that is not in a loop.
+bool TurnServer::Impl::IsLoop(ByteSpan payload) const {
+  const int nesting = static_cast<int>(options_.max_nesting);
+  return nesting != 0 && NestingDepth(payload, nesting) == nesting;
 }
 
 // TakeUnanswered counts what peers send to a client that says nothing; false: it is too much.
@@ -220,17 +225,12 @@ size_t TurnServer::Impl::ExtendRun(const Forward& forward, ByteSpan message, Byt
   size_t count = 0;
   for (; rest.size() >= message.size(); rest = rest.subspan(message.size()), ++count) {
     if (!std::ranges::equal(rest.first(header.size()), header)) break;
-    if (!to_peer && !MayFollow(*allocation, rest.first(message.size()))) break;
+    if (to_peer) continue;
+    const ByteSpan payload = rest.first(message.size());
+    if (IsLoop(payload) || !TakeUnanswered(*allocation, payload.size())) break;
   }
   allocation->forwards_out += static_cast<uint32_t>(count);
   return count;
-}
-
-// MayFollow says whether a peer's datagram may go to the client as the one before it did.
-bool TurnServer::Impl::MayFollow(Allocation& allocation, ByteSpan payload) {
-  const int nesting = static_cast<int>(options_.max_nesting);
-  if (nesting != 0 && NestingDepth(payload, nesting) == nesting) return false;
-  return TakeUnanswered(allocation, payload.size());
 }
 
 void TurnServer::Impl::OnSent(const Forward& forward, SendResult result, Now now, uint32_t count) {

@@ -135,7 +135,7 @@ class TurnServer::Impl {
                                       ByteSpan payload, const Framing& framing);
   void WriteDataHeader(Forward& forward, const TransportAddress& peer);
   stun::TransactionId NewIndicationId();
-  bool MayFollow(Allocation& allocation, ByteSpan payload);
+  bool IsLoop(ByteSpan payload) const;
   void Bill(Allocation& allocation, Direction direction, uint64_t payload, uint64_t wire, Now now,
             uint32_t packets = 1);
   std::nullopt_t Drop(DropReason reason, Allocation* allocation, uint32_t count = 1);

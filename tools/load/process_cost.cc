@@ -1,12 +1,18 @@
 #include "tools/load/process_cost.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <ctime>
 #include <fstream>
 
 namespace turnpike::load {
+namespace {
+
+double Seconds(const timespec& time) {
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+}  // namespace
 
 std::expected<ProcessCost, std::string> ReadProcessCost(int pid) {
   // To the nanosecond, where /proc/PID/stat counts hundredths of a second: a short run uses few.
@@ -21,18 +27,15 @@ std::expected<ProcessCost, std::string> ReadProcessCost(int pid) {
     return std::unexpected("no process has the number " + std::to_string(pid));
   }
   ProcessCost cost;
-  cost.cpu_seconds = static_cast<double>(used.tv_sec) + 1e-9 * static_cast<double>(used.tv_nsec);
+  cost.cpu_seconds = Seconds(used);
   cost.resident_bytes = resident_pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   return cost;
 }
 
 double OwnCpuSeconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return Seconds(used);
 }
 
 }  // namespace turnpike::load

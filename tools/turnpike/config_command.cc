@@ -6,6 +6,7 @@
 
 #include "config/dns_zone.h"
 #include "tools/turnpike/allowlist_command.h"
+#include "tools/turnpike/complain.h"
 
 namespace turnpike {
 namespace {
@@ -20,10 +21,7 @@ int PrintZone(const std::string& path, const std::string& domain) {
   const auto config = LoadOrPrintProblems(path);
   if (!config) return 1;
   const auto zone = config::DnsZone(*config, domain);
-  if (!zone) {
-    std::cerr << "turnpike: " << zone.error() << "\n";
-    return 1;
-  }
+  if (!zone) return Complain(zone.error());
   std::cout << *zone << std::flush;
   return std::cout ? 0 : 1;
 }

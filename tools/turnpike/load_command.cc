@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "tools/turnpike/complain.h"
 #include "tools/turnpike/load_options.h"
 #include "tools/turnpike/load_run.h"
 
@@ -30,8 +31,7 @@ void AddLoadCommand(CLI::App& app, int* exit_status) {
   command->callback([options, exit_status] {
     const auto plan = MakePlan(*options);
     if (!plan) {
-      std::cerr << "turnpike load: " << plan.error() << "\n";
-      *exit_status = 1;
+      *exit_status = Complain(plan.error(), "load");
       return;
     }
     if (options->hostile.empty()) {
@@ -40,8 +40,7 @@ void AddLoadCommand(CLI::App& app, int* exit_status) {
     }
     const auto kind = load::ParseHostility(options->hostile);
     if (!kind) {
-      std::cerr << "turnpike load: --hostile: " << kind.error() << "\n";
-      *exit_status = 1;
+      *exit_status = Complain("--hostile: " + kind.error(), "load");
       return;
     }
     load::HostilePlan hostile{*plan, *kind};

@@ -11,6 +11,7 @@
 #include "config/rates.h"
 #include "tools/load/clock.h"
 #include "tools/replay/flow_list.h"
+#include "tools/turnpike/complain.h"
 #include "tools/turnpike/load_run.h"
 #include "tools/turnpike/replay_options.h"
 #include "tools/turnpike/usage_common.h"
@@ -18,10 +19,7 @@
 namespace turnpike {
 namespace {
 
-int Failed(const std::string& error) {
-  std::cerr << "turnpike replay: " << error << "\n";
-  return 1;
-}
+int Failed(const std::string& error) { return Complain(error, "replay"); }
 
 bool IsTerminal() { return isatty(STDERR_FILENO) == 1; }
 

@@ -15,6 +15,7 @@
 #include "common/base/time.h"
 #include "common/net/transport_address.h"
 #include "config/file.h"
+#include "tools/turnpike/complain.h"
 #include "tools/turnpike/config_command.h"
 
 namespace turnpike {
@@ -151,17 +152,13 @@ std::string AsText(const TimeLimitedCredential& credential, const std::vector<st
 
 int Run(const TokenOptions& options) {
   const auto request = RequestOf(options);
-  if (!request) {
-    std::cerr << "turnpike token: " << request.error() << "\n";
-    return 1;
-  }
+  if (!request) return Complain(request.error(), "token");
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   const int64_t expiry = (now + request->ttl).time_since_epoch().count();
   const TimeLimitedCredential credential =
       Mint(request->secret, options.account, options.label, expiry);
   if (credential.username.size() > kMaxUsernameBytes) {
-    std::cerr << "turnpike token: the username would be longer than 508 bytes\n";
-    return 1;
+    return Complain("the username would be longer than 508 bytes", "token");
   }
   const std::vector<std::string> uris = Uris(request->host, request->listeners);
   std::cout << (options.format == "json" ? AsJson(credential, *request, uris)

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/metering/verify.h"
+#include "tools/turnpike/complain.h"
 #include "tools/turnpike/usage_commands.h"
 
 namespace turnpike {
@@ -41,10 +42,7 @@ int RunVerify(const std::string& ledger, const std::string& head) {
   options.progress = [&](std::string_view step, uint64_t percent) { show(step, percent); };
   const auto report = VerifyLedger(options);
   show.Clear();
-  if (!report) {
-    std::cerr << "turnpike: " << report.error() << "\n";
-    return 1;
-  }
+  if (!report) return Complain(report.error());
   for (const VerifyCheck& check : report->checks) {
     std::cout << (check.ok ? "ok    " : "WRONG ") << check.name
               << std::string(12 - check.name.size(), ' ') << check.text << "\n";
